@@ -1,0 +1,1 @@
+"""The V-MPO trainer: headless, free of any screen, thread or console output."""

@@ -1,0 +1,119 @@
+"""The contract between the engine and whatever steps environments.
+
+One conformance suite (`tests/unit/test_env_contract.py`) runs against every backend.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuousActions:
+    """A Box of actions. The policy acts in [-1, 1] wherever a bound is finite on both sides."""
+
+    low: Floats
+    """Lower bounds [A]; -inf where there is none."""
+    high: Floats
+    """Upper bounds [A]; inf where there is none."""
+
+    @property
+    def size(self) -> int:
+        """Dimensions of an action (A)."""
+        return int(self.low.size)
+
+    def to_environment(self, sample: NDArray[np.floating]) -> Floats:
+        """Clip raw policy samples [N, A] to [-1, 1] and rescale them to the bounds.
+
+        Unbounded dimensions pass through unchanged.
+        """
+        bounded = np.isfinite(self.low) & np.isfinite(self.high)
+        low, high = np.where(bounded, self.low, -1.0), np.where(bounded, self.high, 1.0)
+        clipped = np.where(bounded, np.clip(sample, -1.0, 1.0), sample)
+        return np.asarray((low + high) / 2 + (high - low) / 2 * clipped, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscreteActions:
+    """A finite set of actions 0 .. count - 1."""
+
+    count: int
+
+    @property
+    def size(self) -> int:
+        """Number of actions (A)."""
+        return self.count
+
+
+@dataclass(frozen=True, slots=True)
+class EnvSpec:
+    """What a vector environment is."""
+
+    id: str
+    backend: str
+    num_envs: int
+    observation_size: int
+    """Size of a flattened observation (O)."""
+    actions: ContinuousActions | DiscreteActions
+    max_episode_steps: int | None
+    """Steps after which an episode is truncated; None for no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepBatch:
+    """One step of N environments with SAME_STEP autoreset; every array is the caller's to keep."""
+
+    observation: Floats
+    """Observations to act on next [N, O]: after the reset where an episode ended."""
+    next_observation: Floats
+    """True successors of the step [N, O]: the final observation where an episode ended. The same
+    array object as ``observation`` when no episode ended."""
+    reward: Floats
+    """Raw rewards [N]."""
+    terminated: Flags
+    """Episode ended in a terminal state [N]: its value is 0."""
+    truncated: Flags
+    """Episode was cut off, by a time limit say [N]: its value is V(next_observation)."""
+    valid: Flags
+    """Rows caused by a chosen action [N]; False only on the reset row of NEXT_STEP autoreset."""
+
+
+class VectorEnv(abc.ABC):
+    """N environments of one kind, stepped together.
+
+    Faults raise `engine.errors.EnvironmentFault` naming the environment's index and step.
+    """
+
+    spec: EnvSpec
+
+    @abc.abstractmethod
+    def reset(self, seed: int) -> Floats:
+        """Start every environment anew, seeded, and return observations [N, O]."""
+
+    @abc.abstractmethod
+    def step(self, actions: NDArray[np.generic]) -> StepBatch:
+        """Step every environment and restart those whose episode ended.
+
+        Args:
+            actions: [N, A] floats within the bounds, or [N] integers for discrete actions.
+        """
+
+    @abc.abstractmethod
+    def state_dict(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to continue bit for bit; empty where a backend cannot."""
+
+    @abc.abstractmethod
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
+        """Continue from `state_dict`; return the current observations [N, O]."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Release workers and memory; safe to call twice."""

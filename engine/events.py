@@ -1,0 +1,134 @@
+"""Messages from the engine: frozen, picklable, free of tensors.
+
+Lifecycle events are never lost on the way to a front end; `UpdateCompleted` may be coalesced there
+(see `engine.channel`), while the file sinks see every one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The run directory is locked and training is about to begin."""
+
+    run_dir: str
+    """Absolute path of the run directory."""
+    env_id: str
+    backend: str
+    """Backend that steps the environments: mujoco, gymnasium or gymnasium-async."""
+    num_envs: int
+    observation_size: int
+    action_size: int
+    """Dimensions of a continuous action, or number of discrete actions."""
+    continuous: bool
+    seed: int
+    total_steps: int
+    env_steps: int = 0
+    """Environment steps already taken; above 0 in a resumed run."""
+    updates: int = 0
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The whole configuration, section by section, as plain values."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged(Event):
+    """The engine is busy with something that takes a noticeable time."""
+
+    phase: str
+    """In plain words: "building environments", "warming up", "evaluating", "training" ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCompleted(Event):
+    """One iteration (rollout and update) is done; one row of metrics.jsonl."""
+
+    metrics: Mapping[str, float]
+    """At least env_steps, updates, gradient_steps, seconds, steps_per_second."""
+    episode_returns: tuple[float, ...] = ()
+    """Raw returns of the training episodes that ended during this rollout, oldest first."""
+    episode_lengths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationCompleted(Event):
+    """The policy was evaluated on separate environments with raw rewards."""
+
+    env_steps: int
+    updates: int
+    returns: tuple[float, ...]
+    """Undiscounted raw return of each episode."""
+    lengths: tuple[int, ...]
+    seconds: float
+    best: bool
+    """Whether the mean return is the highest of the run so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved(Event):
+    """A checkpoint is complete, verified and on disk."""
+
+    path: str
+    env_steps: int
+    updates: int
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaused(Event):
+    """Training stands still between two iterations."""
+
+    env_steps: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed(Event):
+    """Training goes on after a pause."""
+
+    env_steps: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something the user should know that does not stop the run."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run ended in order; nothing follows."""
+
+    reason: str
+    """completed (reached its target), stopped (by the user, saved) or discarded (by the user, not saved)."""
+    env_steps: int
+    updates: int
+    seconds: float
+    checkpoint: str | None = None
+    """Path of the last checkpoint, if one was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed(Event):
+    """The run ended with an error; nothing follows."""
+
+    error: str
+    """One paragraph for the user."""
+    kind: str
+    """Class name of the exception."""
+    traceback: str
+    env_steps: int
+    updates: int
+    checkpoint: str | None = None
+    """Path of the newest good checkpoint, if there is one."""
