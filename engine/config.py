@@ -124,7 +124,9 @@ class VMPOConfig:
     alpha_min: float = _positive(1e-8)
     """Floor of the KL multipliers."""
     epochs: int = _bounded(10, 1)
-    """Passes over a rollout."""
+    """Passes over a rollout with the same weights."""
+    updates_per_rollout: int = _bounded(1, 1)
+    """Repetitions of the whole update (targets, E-step, epochs) on a rollout."""
     minibatch_size: int = _bounded(256, 0)
     """Rows per gradient step; 0 takes the whole rollout."""
     target_update_period: int = _bounded(1, 1)

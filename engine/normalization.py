@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 class RunningMoments:
     """Mean and variance of everything seen so far, element by element.
 
-    Starts as mean 0 and variance 1 with count 0, so that `normalize` is the identity at first.
+    Starts as mean 0 and variance 1 with count 0, the identity.
     """
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
@@ -47,7 +47,12 @@ class RunningMoments:
         self.count = total
 
     def normalize(self, rows: NDArray[np.floating], clip: float = 0.0) -> NDArray[np.float32]:
-        """Centre and scale rows [..., *shape]; limit them to +-clip unless clip is 0."""
+        """Centre and scale rows [..., *shape] and limit them to +-clip, unless clip is 0.
+
+        Before the first update rows pass unchanged.
+        """
+        if self.count == 0:
+            return rows.astype(np.float32)
         scaled = (rows - self.mean) / np.sqrt(self.variance + 1e-8)
         if clip:
             np.clip(scaled, -clip, clip, out=scaled)

@@ -1,0 +1,144 @@
+"""Fills a rollout: the target policy acts, statistics stay frozen until the update is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.agent import Agent
+from engine.config import Config
+from engine.distributions import Distribution
+from engine.envs.base import ContinuousActions, StepBatch, VectorEnv
+from engine.normalization import RewardScaler, RunningMoments
+from engine.rollout import Rollout
+
+
+class Episodes(NamedTuple):
+    """Training episodes that ended during a rollout, oldest first."""
+
+    returns: tuple[float, ...]
+    """Undiscounted raw returns."""
+    lengths: tuple[int, ...]
+
+
+class Collector:
+    """Steps the training environments and owns everything that persists between rollouts."""
+
+    def __init__(self, env: VectorEnv, agent: Agent, config: Config, generator: torch.Generator) -> None:
+        self._env, self._agent, self._generator = env, agent, generator
+        self._settings = config.env
+        self._device = next(agent.parameters()).device
+        spec = env.spec
+        self.moments = RunningMoments((spec.observation_size,))
+        self.reward_scaler = RewardScaler(spec.num_envs, config.vmpo.gamma)
+        self._observations: NDArray[np.float64] = np.zeros((spec.num_envs, spec.observation_size))
+        self._returns = np.zeros(spec.num_envs)
+        self._lengths = np.zeros(spec.num_envs, dtype=np.int64)
+        continuous = isinstance(spec.actions, ContinuousActions)
+        self.rollout = Rollout(
+            config.vmpo.rollout_steps, spec.num_envs, spec.observation_size,
+            (spec.actions.size,) if continuous else (),
+            [spec.actions.size] * (2 if continuous else 1), self._device,
+        )  # fmt: skip
+
+    def reset(self, seed: int) -> None:
+        """Start every environment anew."""
+        self._observations = self._env.reset(seed)
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+
+    def collect(self) -> Episodes:
+        """Fill `rollout` with T steps and return the episodes that ended."""
+        rollout, settings = self.rollout, self._settings
+        rollout.clear()
+        rollout.reward_scale = self.reward_scaler.scale() if settings.normalize_reward else 1.0
+        rollout.reward_clip = settings.clip_reward if settings.normalize_reward else 0.0
+        returns: list[float] = []
+        lengths: list[int] = []
+        while not rollout.full:
+            batch = self._env.step(self._act())
+            self._store(batch)
+            done = batch.terminated | batch.truncated
+            if done.any():
+                returns += self._returns[done].tolist()
+                lengths += self._lengths[done].tolist()
+                self._returns[done] = 0.0
+                self._lengths[done] = 0
+            self._observations = batch.observation
+        rollout.observations[rollout.steps] = self.normalize(self._observations)
+        return Episodes(tuple(returns), tuple(lengths))
+
+    def fold_statistics(self) -> None:
+        """Fold the rollout into the running statistics; called when its update is over."""
+        rollout = self.rollout
+        if self._settings.normalize_observation:
+            self.moments.update(rollout.raw_observations[rollout.valid])
+        if self._settings.normalize_reward:
+            self.reward_scaler.update(rollout.raw_rewards, rollout.terminated | rollout.truncated)
+
+    def normalize(self, observations: NDArray[np.float64]) -> torch.Tensor:
+        """Raw observations [..., O] as the networks see them."""
+        rows = self.moments.normalize(observations, self._settings.clip_observation)
+        return torch.from_numpy(rows).to(self._device)
+
+    def _act(self) -> NDArray[np.generic]:
+        """Choose and store the actions of a step; return them as the environment takes them."""
+        rollout = self.rollout
+        step = rollout.position
+        rollout.raw_observations[step] = self._observations
+        rollout.observations[step] = self.normalize(self._observations)
+        with torch.no_grad():
+            distribution: Distribution = self._agent.target_policy(rollout.observations[step])
+            sample = distribution.sample(self._generator)
+        rollout.actions[step] = sample
+        for stored, parameter in zip(rollout.parameters, distribution.parameters, strict=True):
+            stored[step] = parameter
+        return self._env.spec.actions.to_environment(sample.cpu().numpy())
+
+    def _store(self, batch: StepBatch) -> None:
+        rollout = self.rollout
+        step = rollout.position
+        rollout.raw_rewards[step] = batch.reward
+        rollout.terminated[step] = batch.terminated
+        rollout.truncated[step] = batch.truncated
+        rollout.valid[step] = batch.valid
+        self._returns += batch.reward
+        self._lengths += batch.valid
+        cut_off = batch.truncated & ~batch.terminated
+        if cut_off.any():
+            environments = np.flatnonzero(cut_off)
+            rollout.final_rows.append((step, environments))
+            rollout.final_observations.append(self.normalize(batch.next_observation[environments]))
+        rollout.position += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Statistics, running episodes, observations and the environments' own state."""
+        return {
+            "observation_moments": self.moments.state_dict(),
+            "reward_moments": self.reward_scaler.moments.state_dict(),
+            "discounted": self.reward_scaler.discounted.copy(),
+            "observations": self._observations.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "env": self._env.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> bool:
+        """Continue from `state_dict`.
+
+        Returns:
+            Whether the episodes under way continue. A backend that cannot restore them starts new ones.
+        """
+        self.moments.load_state_dict(state["observation_moments"])
+        self.reward_scaler.moments.load_state_dict(state["reward_moments"])
+        self._observations = self._env.load_state_dict(state["env"])
+        if not state["env"]:
+            return False
+        self.reward_scaler.discounted = np.array(state["discounted"])
+        self._returns[:] = state["returns"]
+        self._lengths[:] = state["lengths"]
+        return True

@@ -1,0 +1,155 @@
+"""Scoring a frozen policy: environments and generator of its own, raw rewards, one episode each.
+
+Looking never changes the run: nothing here touches the training environments, generators or statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.agent import Agent
+from engine.envs.base import ContinuousActions, DiscreteActions, VectorEnv
+from engine.envs.infos import extract_episode_returns
+from engine.envs.wrappers import apply_obs_rms_stats
+from engine.normalization import RunningMoments
+
+if TYPE_CHECKING:
+    import gymnasium as gym
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationResult:
+    """Episodes of one evaluation."""
+
+    returns: tuple[float, ...]
+    """Undiscounted raw return of each episode."""
+    lengths: tuple[int, ...]
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the returns over the episodes."""
+        return float(np.std(self.returns))
+
+    @property
+    def min(self) -> float:
+        """Lowest return."""
+        return min(self.returns)
+
+    @property
+    def max(self) -> float:
+        """Highest return."""
+        return max(self.returns)
+
+    @property
+    def length_mean(self) -> float:
+        """Mean length in steps."""
+        return float(np.mean(self.lengths))
+
+    def metrics(self) -> dict[str, float]:
+        """Figures by metric name."""
+        return {
+            "eval/return_mean": self.mean,
+            "eval/return_std": self.std,
+            "eval/return_min": self.min,
+            "eval/return_max": self.max,
+            "eval/length_mean": self.length_mean,
+        }
+
+
+def evaluate(
+    agent: Agent,
+    env: VectorEnv,
+    moments: RunningMoments,
+    *,
+    clip_observation: float,
+    seed: int,
+    deterministic: bool = True,
+) -> EvaluationResult:
+    """Run one episode in each of the environment's N copies and return their scores.
+
+    Args:
+        agent: acts with its target policy.
+        env: used for nothing else; it is reset with ``seed``.
+        moments: observation statistics, read only.
+        clip_observation: limit of normalised observations; 0 for none.
+        seed: of the environments, and of the actions unless deterministic.
+        deterministic: take the distribution's mode rather than a sample.
+    """
+    started = time.monotonic()
+    device = next(agent.parameters()).device
+    generator = None if deterministic else torch.Generator(device).manual_seed(seed)
+    count = env.spec.num_envs
+    returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
+    running = np.ones(count, dtype=np.bool_)
+    observations = env.reset(seed)
+    while running.any():
+        inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
+        actions = env.spec.actions.to_environment(agent.act(inputs, generator).cpu().numpy())
+        batch = env.step(actions)
+        returns += np.where(running & batch.valid, batch.reward, 0.0)
+        lengths += running & batch.valid
+        running &= ~(batch.terminated | batch.truncated)
+        observations = batch.observation
+    seconds = time.monotonic() - started
+    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds)
+
+
+def evaluate_vectorized(
+    agent: Agent,
+    eval_envs: gym.vector.VectorEnv[Any, Any, Any],
+    seed: int = 42,
+    obs_rms_stats: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None,
+) -> dict[str, float]:
+    """Run all episodes of a Gymnasium vector environment in parallel, one deterministic episode each.
+
+    The seed's interface: the environments are made by `engine.envs.wrappers.make_env`, normalise their
+    observations themselves and record raw episode returns.
+
+    Args:
+        agent: acts with the mode of its target policy.
+        eval_envs: N environments.
+        seed: of their reset.
+        obs_rms_stats: (mean, variance, count) that they normalise with, frozen; None leaves theirs.
+
+    Returns:
+        ``eval/return_mean``, ``_std``, ``_min``, ``_max`` and ``eval/length_mean``.
+    """
+    started = time.monotonic()
+    apply_obs_rms_stats(eval_envs, obs_rms_stats)
+    count, space = eval_envs.num_envs, _action_space(eval_envs)
+    returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
+    running = np.ones(count, dtype=np.bool_)
+    device = next(agent.parameters()).device
+    observations, _ = eval_envs.reset(seed=seed)
+    while running.any():
+        inputs = torch.as_tensor(observations, dtype=torch.float32, device=device)
+        actions = space.to_environment(agent.act(inputs).cpu().numpy())
+        observations, rewards, terminated, truncated, infos = eval_envs.step(actions)
+        returns += np.where(running, rewards, 0.0)
+        lengths += running
+        done = running & (np.asarray(terminated) | np.asarray(truncated))
+        for index, recorded in extract_episode_returns(infos):
+            if done[index]:
+                returns[index] = recorded  # raw, whatever the wrappers made of the rewards
+        running &= ~done
+    seconds = time.monotonic() - started
+    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds).metrics()
+
+
+def _action_space(envs: gym.vector.VectorEnv[Any, Any, Any]) -> ContinuousActions | DiscreteActions:
+    space: Any = envs.single_action_space
+    if hasattr(space, "n"):
+        return DiscreteActions(int(space.n))
+    return ContinuousActions(space.low.astype(np.float64), space.high.astype(np.float64))

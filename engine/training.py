@@ -1,0 +1,152 @@
+"""The state of a run and what one iteration does to it; stateful, with public save and load."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from engine.agent import Agent
+from engine.collector import Collector, Episodes
+from engine.config import Config
+from engine.envs import make_vector_env, resolve_backend
+from engine.envs.base import EnvSpec, VectorEnv
+from engine.errors import ConfigError
+from engine.evaluation import EvaluationResult, evaluate
+from engine.learner import Learner
+
+EVALUATION_SEED_OFFSET = 1_000_003
+"""Added to the run's seed for evaluation environments, away from the training ones."""
+
+
+def torch_device(config: Config) -> torch.device:
+    """Return the device that a configuration asks for.
+
+    Raises:
+        ConfigError: cuda is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if config.run.device == "cuda" and not available:
+        raise ConfigError("run.device is cuda, but PyTorch finds no CUDA device; use cpu or auto")
+    return torch.device("cuda" if available and config.run.device != "cpu" else "cpu")
+
+
+def build_agent(spec: EnvSpec, config: Config) -> Agent:
+    """Build a freshly initialised agent; the global random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.run.seed)
+        agent = Agent(spec.observation_size, spec.actions, config.network, popart=config.vmpo.popart)
+    return agent.to(torch_device(config))
+
+
+class Training:
+    """Environments, agent, learner and counters of one run."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.env = make_vector_env(
+            config.env.id,
+            backend=config.env.backend,
+            num_envs=config.env.num_envs,
+            threads=config.run.threads,
+        )
+        self._evaluation_env: VectorEnv | None = None
+        self.agent = build_agent(self.env.spec, config)
+        device = next(self.agent.parameters()).device
+        self._generators = {
+            "policy": torch.Generator(device).manual_seed(config.run.seed + 1),
+            "shuffle": torch.Generator(device).manual_seed(config.run.seed + 2),
+        }
+        self.learner = Learner(self.agent, config, self._generators["shuffle"])
+        self.collector = Collector(self.env, self.agent, config, self._generators["policy"])
+        self.env_steps = 0
+        self.seconds = 0.0
+
+    @property
+    def updates(self) -> int:
+        """Iterations done."""
+        return self.learner.updates
+
+    def start(self) -> None:
+        """Reset the training environments of a new run."""
+        self.collector.reset(self.config.run.seed)
+
+    def iterate(self) -> tuple[dict[str, float], Episodes]:
+        """Collect a rollout and update on it; return the metrics of the row and the episodes that ended.
+
+        Raises:
+            NonFiniteError: a loss or gradient is not finite.
+            EnvironmentFault: an environment broke.
+        """
+        started = time.monotonic()
+        episodes = self.collector.collect()
+        collected = time.monotonic()
+        metrics = self.learner.update(self.collector.rollout, self.env_steps / self.config.run.total_steps)
+        self.collector.fold_statistics()
+        steps = int(self.collector.rollout.valid.sum())
+        self.env_steps += steps
+        finished = time.monotonic()
+        self.seconds += finished - started
+        metrics |= {
+            "env_steps": float(self.env_steps),
+            "updates": float(self.updates),
+            "seconds": self.seconds,
+            "steps_per_second": steps / (finished - started),
+            "time/collect": collected - started,
+            "time/update": finished - collected,
+        }
+        if episodes.returns:
+            metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
+            metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
+        return metrics, episodes
+
+    def evaluate(self) -> EvaluationResult:
+        """Score the policy deterministically on environments of its own."""
+        if self._evaluation_env is None:
+            self._evaluation_env = evaluation_env(self.config, self.config.evaluation.episodes)
+        result = evaluate(
+            self.agent, self._evaluation_env, self.collector.moments,
+            clip_observation=self.config.env.clip_observation,
+            seed=self.config.run.seed + EVALUATION_SEED_OFFSET,
+        )  # fmt: skip
+        self.seconds += result.seconds
+        return result
+
+    def close(self) -> None:
+        """Release the environments."""
+        self.env.close()
+        if self._evaluation_env is not None:
+            self._evaluation_env.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to continue."""
+        return {
+            "learner": self.learner.state_dict(),
+            "collector": self.collector.state_dict(),
+            "generators": {name: generator.get_state() for name, generator in self._generators.items()},
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> bool:
+        """Continue from `state_dict`; random generators last.
+
+        Returns:
+            Whether the episodes under way continue (see `Collector.load_state_dict`).
+        """
+        self.learner.load_state_dict(state["learner"])
+        continued = self.collector.load_state_dict(state["collector"])
+        self.env_steps = int(state["env_steps"])
+        self.seconds = float(state["seconds"])
+        for name, generator in self._generators.items():
+            generator.set_state(state["generators"][name])
+        return continued
+
+
+def evaluation_env(config: Config, episodes: int) -> VectorEnv:
+    """Build environments for an evaluation: the run's backend, in this process."""
+    backend = resolve_backend(config.env.id, config.env.backend)
+    backend = "gymnasium" if backend == "gymnasium-async" else backend
+    return make_vector_env(config.env.id, backend=backend, num_envs=episodes, threads=config.run.threads)
