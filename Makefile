@@ -15,7 +15,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
 
-run: $(RUN_STAMP) ## Install what is needed and open the application on $(ENV)
+run: $(RUN_STAMP) ## Install what is needed and open the application on HalfCheetah-v5 (or ENV=...)
 	$(BIN)/vmpo-tui $(ENV)
 
 test: $(TEST_STAMP) lint ## Install what is needed, then every check and every test

@@ -1,0 +1,74 @@
+"""`vmpo runs`, `vmpo envs` and `vmpo presets`."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from engine.errors import ConfigError, nearest
+from vmpo_tui.cli import options
+
+
+def runs(as_json: options.AsJson = False) -> None:
+    """List the runs in ./runs (or in $VMPO_RUNS), newest first."""
+    from engine.run_directory import list_runs, runs_root
+    from vmpo_tui.cli.output import write_json, write_table
+
+    root = runs_root()
+    found = list_runs(root)
+    if as_json:
+        write_json([{**dataclasses.asdict(run), "path": str(run.path)} for run in found])
+        return
+    if not found:
+        typer.echo(f"no runs in {root} yet; start one with `vmpo-tui HalfCheetah-v5`", err=True)
+        return
+    rows = [
+        (
+            run.name,
+            run.state,
+            run.env_id,
+            f"{run.env_steps:,} / {run.total_steps:,}",
+            "-" if run.best_return is None else f"{run.best_return:,.1f}",
+            datetime.fromtimestamp(run.modified).strftime("%Y-%m-%d %H:%M"),
+        )
+        for run in found
+    ]
+    headings = ("run", "state", "environment", "steps", "best return", "modified")
+    write_table(headings, rows, right=("steps", "best return"))
+
+
+def envs(
+    text: Annotated[
+        str, typer.Argument(metavar="[FILTER]", show_default="all", help="Part of the id, in any case.")
+    ] = "",
+    as_json: options.AsJson = False,
+) -> None:
+    """List the environments that can be trained, with the backend and the preset that they get."""
+    from engine.envs import known_environments, resolve_backend
+    from engine.presets import preset_for
+    from vmpo_tui.cli.output import write_json, write_table
+
+    known = known_environments()
+    ids = [env_id for env_id in known if text.lower() in env_id.lower()]
+    if not ids:
+        raise ConfigError(f"no environment id contains {text!r}{nearest(text, known)}")
+    rows = [(env_id, resolve_backend(env_id, "auto"), preset_for(env_id).name) for env_id in ids]
+    if as_json:
+        write_json([{"id": env_id, "backend": backend, "preset": preset} for env_id, backend, preset in rows])
+    else:
+        write_table(("environment", "backend", "preset"), rows)
+
+
+def presets(as_json: options.AsJson = False) -> None:
+    """List the tuned settings, the first match winning."""
+    from engine.presets import PRESETS
+    from vmpo_tui.cli.output import write_json, write_table
+
+    if as_json:
+        write_json([dataclasses.asdict(preset) for preset in PRESETS])
+        return
+    rows = [(preset.name, preset.pattern.replace("|", " "), preset.why) for preset in PRESETS]
+    write_table(("preset", "environments", "what for"), rows)

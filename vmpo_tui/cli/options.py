@@ -1,0 +1,195 @@
+"""Options that `vmpo train` and `vmpo-tui` share, and the configuration that they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.config import Config
+from engine.errors import ConfigError
+from engine.presets import config_for
+from vmpo_tui.cli.entry import show_version
+
+_DEFAULTS = Config()
+
+
+def _default(section: str, key: str) -> str:
+    """Return what ``--help`` says about a setting's default."""
+    return f"{getattr(getattr(_DEFAULTS, section), key)}, or the preset's"
+
+
+def parse_count(text: str) -> int:
+    """Read a whole number, also in the notations 1e6 and 1_000_000.
+
+    Raises:
+        typer.BadParameter: the text is no whole number.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.5
+    if not number.is_integer():
+        raise typer.BadParameter(f"{text!r} is not a whole number such as 1000000 or 1e6")
+    return int(number)
+
+
+def _count(flag: str, section: str, key: str, help_text: str) -> Any:
+    """Return a numeric option that stands for a setting."""
+    return typer.Option(
+        flag, metavar="N", parser=parse_count, show_default=_default(section, key), help=help_text
+    )
+
+
+def _choice(flag: str, section: str, key: str, help_text: str) -> Any:
+    """Return an option for a setting with named choices, which the shell completes."""
+    entry = next(entry for entry in fields(getattr(_DEFAULTS, section)) if entry.name == key)
+    return typer.Option(
+        flag,
+        metavar="NAME",
+        show_default=_default(section, key),
+        autocompletion=lambda: list(entry.metadata["choices"]),
+        help=help_text,
+    )
+
+
+EnvArgument = Annotated[
+    str,
+    typer.Argument(metavar="ENV", help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."),
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run directory, or its name in `vmpo runs`.")
+]
+Steps = Annotated[
+    int | None,
+    _count("--steps", "run", "total_steps", "Environment steps to train for, over all environments."),
+]
+Seed = Annotated[int | None, _count("--seed", "run", "seed", "Seed of every random generator of the run.")]
+RunDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--run-dir", metavar="DIR", show_default="runs/ENV-sSEED-DATE", help="Run directory to create."
+    ),
+]
+Backend = Annotated[
+    str | None,
+    _choice(
+        "--backend",
+        "env",
+        "backend",
+        "What steps the environments: auto, mujoco, gymnasium or gymnasium-async.",
+    ),
+]
+NumEnvs = Annotated[int | None, _count("--num-envs", "env", "num_envs", "Environments stepped in parallel.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", show_default="none", help="TOML settings, as in a run's config.toml."
+    ),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        show_default="none",
+        help="One setting, such as vmpo.epsilon_mu=0.01; may be repeated.",
+    ),
+]
+Threads = Annotated[
+    int | None, _count("--threads", "run", "threads", "CPU threads for physics; 0 is one per core.")
+]
+Device = Annotated[
+    str | None, _choice("--device", "run", "device", "Where the networks live: cpu, cuda, or auto.")
+]
+EvalEvery = Annotated[
+    int | None,
+    _count(
+        "--eval-every",
+        "evaluation",
+        "interval",
+        "Environment steps between evaluations; 0 is at the end only.",
+    ),
+]
+Progress = Annotated[
+    bool, typer.Option("--progress/--no-progress", help="Show progress on stderr while it trains.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as one JSON document.")]
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says about a run's settings; None leaves one as it is."""
+
+    steps: int | None = None
+    seed: int | None = None
+    backend: str | None = None
+    num_envs: int | None = None
+    threads: int | None = None
+    device: str | None = None
+    eval_every: int | None = None
+
+
+_SETTINGS = {
+    "steps": ("run", "total_steps"),
+    "seed": ("run", "seed"),
+    "backend": ("env", "backend"),
+    "num_envs": ("env", "num_envs"),
+    "threads": ("run", "threads"),
+    "device": ("run", "device"),
+    "eval_every": ("evaluation", "interval"),
+}
+"""Section and key that each option stands for."""
+
+
+def build_config(
+    env_id: str, overrides: Overrides, *, file: Path | None = None, assignments: Iterable[str] = ()
+) -> Config:
+    """Return a run's configuration: defaults < preset < file < options < ``--set``.
+
+    Args:
+        env_id: the environment; it decides the preset and wins over the file's ``env.id``.
+        overrides: options.
+        file: TOML settings.
+        assignments: ``section.key=value`` texts.
+
+    Raises:
+        ConfigError: a setting has no meaning or an invalid value; options are named as they were typed.
+    """
+    config = config_for(env_id)
+    if file is not None:
+        config = Config.from_toml(file, base=config)
+    config = config.updated({"env": {"id": env_id}})
+    for name, (section, key) in _SETTINGS.items():
+        value = getattr(overrides, name)
+        if value is not None:
+            config = _with_option(config, f"--{name.replace('_', '-')}", {section: {key: value}})
+    try:
+        config = config.with_assignments(assignments)
+    except ConfigError as error:
+        raise ConfigError(f"--set: {error}") from error
+    if config.env.id != env_id:
+        raise ConfigError(f"--set env.id={config.env.id}: the environment is the argument, here {env_id}")
+    return config
+
+
+def _with_option(config: Config, flag: str, values: Mapping[str, Mapping[str, Any]]) -> Config:
+    try:
+        return config.updated(values)
+    except ConfigError as error:
+        raise ConfigError(f"{flag}: {error}") from error
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+"""Settings of every command's context."""

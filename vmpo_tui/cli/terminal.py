@@ -1,0 +1,56 @@
+"""The program `vmpo-tui`: opens the application on a run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from engine.errors import ConfigError
+from vmpo_tui.cli import options
+
+app = typer.Typer(name="vmpo-tui", context_settings=options.CONTEXT, pretty_exceptions_enable=False)
+
+
+@app.command()
+def open_application(
+    env_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ENV",
+            show_default=False,
+            help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`.",
+        ),
+    ] = None,
+    steps: options.Steps = None,
+    seed: options.Seed = None,
+    run_dir: options.RunDir = None,
+    backend: options.Backend = None,
+    num_envs: options.NumEnvs = None,
+    config: options.ConfigFile = None,
+    assignments: options.Assignments = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    eval_every: options.EvalEvery = None,
+    version: options.Version = False,
+) -> None:
+    """Train an agent on a screen: watch it learn, steer the run with single keys.
+
+    Settings, later ones winning: defaults, the environment's preset, --config, options, --set.
+    """
+    if env_id is None:
+        raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
+
+    from engine.envs import check_env
+    from engine.run_directory import new_run_name, runs_root
+    from vmpo_tui.app import run_app
+    from vmpo_tui.session import Session
+
+    check_env(settings.env.id, settings.env.backend)
+    directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
+    raise typer.Exit(run_app(Session(settings, directory)))

@@ -1,0 +1,150 @@
+"""`vmpo train`, `vmpo resume` and `vmpo eval`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.errors import CheckpointError, ConfigError, nearest
+from vmpo_tui.cli import options
+
+if TYPE_CHECKING:
+    from engine.evaluation import EvaluationResult
+
+
+def train(
+    env_id: options.EnvArgument,
+    steps: options.Steps = None,
+    seed: options.Seed = None,
+    run_dir: options.RunDir = None,
+    backend: options.Backend = None,
+    num_envs: options.NumEnvs = None,
+    config: options.ConfigFile = None,
+    assignments: options.Assignments = None,
+    threads: options.Threads = None,
+    device: options.Device = None,
+    eval_every: options.EvalEvery = None,
+    progress: options.Progress = True,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train an agent without the application; ctrl+c saves and stops.
+
+    Settings, later ones winning: defaults, the environment's preset, --config, options, --set.
+    """
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
+
+    from engine.envs import check_env
+    from engine.run_directory import new_run_name, runs_root
+    from engine.trainer import Trainer
+    from vmpo_tui.cli.headless import run_headless
+
+    check_env(settings.env.id, settings.env.backend)
+    directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
+    code = run_headless(
+        lambda channel: Trainer(settings, channel=channel), directory, progress=progress, as_json=as_json
+    )
+    raise typer.Exit(code)
+
+
+def resume(
+    run: options.RunArgument,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            parser=options.parse_count,
+            show_default="the run's own",
+            help="New target, counted from the run's beginning.",
+        ),
+    ] = None,
+    progress: options.Progress = True,
+    as_json: options.AsJson = False,
+) -> None:
+    """Continue a run from its last checkpoint, exactly where it stood."""
+    directory = find_run(run)
+
+    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.trainer import Trainer
+    from vmpo_tui.cli.headless import run_headless
+
+    checkpoint = load_checkpoint(find_checkpoint(directory))
+    target = checkpoint.config.run.total_steps if steps is None else steps
+    if target <= checkpoint.env_steps:
+        raise ConfigError(
+            f"{run} has already taken {checkpoint.env_steps:,} of {target:,} steps; "
+            f"name a higher target, such as --steps {2 * checkpoint.env_steps}"
+        )
+    code = run_headless(
+        lambda channel: Trainer.resume(directory, total_steps=steps, channel=channel),
+        directory,
+        progress=progress,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
+def evaluate(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|CHECKPOINT", help="A run (directory or name), or one of its checkpoints."
+        ),
+    ],
+    episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes, run in parallel.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the episodes.")] = 0,
+    stochastic: Annotated[
+        bool, typer.Option("--stochastic", help="Sample actions instead of taking the most likely one.")
+    ] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="Take the run's best checkpoint instead of its last.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Score the policy of a run or checkpoint on fresh episodes with raw rewards."""
+    path = find_run(run)
+
+    from engine.checkpoint import find_checkpoint
+    from engine.trainer import evaluate_checkpoint
+
+    checkpoint = find_checkpoint(path, "best" if best else "last")
+    result = evaluate_checkpoint(checkpoint, episodes=episodes, seed=seed, deterministic=not stochastic)
+    _write_result(checkpoint, result, as_json=as_json)
+
+
+def find_run(name: str) -> Path:
+    """Return the path of a run or checkpoint that is given by path or by its name under the runs root.
+
+    Raises:
+        CheckpointError: there is none; names the nearest run.
+    """
+    from engine.run_directory import list_runs, runs_root
+
+    root = runs_root()
+    for candidate in (Path(name), root / name):
+        if name and candidate.is_dir():
+            return candidate
+    known = nearest(name, (run.name for run in list_runs(root)))
+    raise CheckpointError(f"no run or checkpoint {name!r} here or in {root}{known}; see `vmpo runs`")
+
+
+def _write_result(checkpoint: Path, result: EvaluationResult, *, as_json: bool) -> None:
+    from vmpo_tui.cli.output import write_json, write_table
+
+    figures = {
+        "mean": result.mean,
+        "std": result.std,
+        "min": result.min,
+        "max": result.max,
+        "episodes": len(result.returns),
+        "length": result.length_mean,
+    }
+    if as_json:
+        write_json({"checkpoint": str(checkpoint), **figures, **dataclasses.asdict(result)})
+        return
+    cells = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in figures.values()]
+    write_table(list(figures), [cells], right=figures)
