@@ -1,0 +1,291 @@
+"""Single Gymnasium environments: found by id, made with clear errors, wrapped as is usual.
+
+`make_env` is for those who want Gymnasium's own normalising wrappers. The trainer steps
+`engine.envs.make_vector_env` instead and normalises in float64, with one set of statistics for all
+environments (`engine.normalization`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import wrappers
+from gymnasium.envs.registration import EnvSpec as Registration
+from numpy.typing import NDArray
+
+from engine.errors import BackendUnavailableError, ConfigError, EnvironmentFault, nearest
+from engine.normalization import RunningMoments
+
+Env = gym.Env[Any, Any]
+Moments = tuple[NDArray[np.floating], NDArray[np.floating], float]
+"""Mean [O], variance [O] and count of observations."""
+WrapperT = TypeVar("WrapperT", bound="gym.Wrapper[Any, Any, Any, Any]")
+
+DM_CONTROL = "dm_control/"
+_ADAPTERS = {"GymV21Environment-v0", "GymV26Environment-v0", "dm_control/compatibility-env-v0"}
+"""Registrations that wrap an environment given as an argument."""
+_DM_CONTROL_COMMAND = "pip install 'vmpo-tui[dm-control]'"
+
+
+def registered_ids() -> list[str]:
+    """Return every id that `find_registration` knows, dm_control tasks as dm_control/<domain>/<task>."""
+    if importlib.util.find_spec("shimmy") and importlib.util.find_spec("dm_control"):
+        _register_dm_control()
+    return [_public_id(name) for name in gym.registry]
+
+
+def newest_registrations() -> list[tuple[str, str]]:
+    """Return (id, family) of the newest version of every environment, adapters left out."""
+    registered_ids()
+    newest: dict[tuple[str | None, str], Registration] = {}
+    for registration in gym.registry.values():
+        key = (registration.namespace, registration.name)
+        if key not in newest or (registration.version or 0) > (newest[key].version or 0):
+            newest[key] = registration
+    return [
+        (_public_id(registration.id), _family(registration))
+        for registration in newest.values()
+        if registration.id not in _ADAPTERS
+    ]
+
+
+def _family(registration: Registration) -> str:
+    """Return the suite: the namespace, or the package inside gymnasium.envs."""
+    modules = str(registration.entry_point).partition(":")[0].split(".")
+    packaged = modules[:2] == ["gymnasium", "envs"] and len(modules) > 2
+    return registration.namespace or (modules[2] if packaged else "other")
+
+
+def find_registration(env_id: str) -> Registration:
+    """Return Gymnasium's registration of an environment.
+
+    Args:
+        env_id: A registered id, or ``dm_control/<domain>/<task>``.
+
+    Raises:
+        ConfigError: the id is unknown, or would import code.
+        BackendUnavailableError: a dm_control task without dm_control.
+    """
+    if ":" in env_id:
+        raise ConfigError(
+            f"environment {env_id!r} would import the module before the colon, which is refused; "
+            "register the environment and give its id alone"
+        )
+    if env_id.startswith(DM_CONTROL):
+        _register_dm_control()
+    registration = gym.registry.get(_registered_id(env_id))
+    if registration is None:
+        hint = nearest(env_id, registered_ids()) or "; `vmpo envs` lists what can be trained"
+        raise ConfigError(f"unknown environment {env_id!r}{hint}")
+    return registration
+
+
+def instantiate(registration: Registration) -> Env:
+    """Make an environment, without Gymnasium's checker and its advice about newer versions.
+
+    Raises:
+        BackendUnavailableError: a package that it needs is missing.
+        EnvironmentFault: its constructor raised.
+    """
+    env_id = _public_id(registration.id)
+    if env_id.startswith(DM_CONTROL):
+        _register_dm_control()  # a worker process has not been through `find_registration`
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return gym.make(registration, disable_env_checker=True)
+    except (gym.error.DependencyNotInstalled, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise BackendUnavailableError(
+            f"{env_id} needs a package that is not installed: {reason}{_command(registration)}"
+        ) from error
+    except Exception as error:
+        raise EnvironmentFault(f"{env_id} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _command(registration: Registration) -> str:
+    return " (pip install 'vmpo-tui[box2d]')" if ".box2d." in str(registration.entry_point) else ""
+
+
+def _registered_id(env_id: str) -> str:
+    domain, slash, task = env_id.removeprefix(DM_CONTROL).partition("/")
+    return f"{DM_CONTROL}{domain}-{task}-v0" if env_id.startswith(DM_CONTROL) and slash else env_id
+
+
+def _public_id(name: str) -> str:
+    domain, dash, task = name.removeprefix(DM_CONTROL).removesuffix("-v0").partition("-")
+    return f"{DM_CONTROL}{domain}/{task}" if name.startswith(DM_CONTROL) and dash else name
+
+
+def _register_dm_control() -> None:
+    """Import shimmy, which registers the tasks.
+
+    Raises:
+        BackendUnavailableError: shimmy or dm_control is missing or does not load.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about a missing display
+            importlib.import_module("dm_control")
+            _drop_stale_fields()
+            importlib.import_module("shimmy")
+    except ImportError as error:
+        raise BackendUnavailableError(
+            f"{DM_CONTROL} environments need shimmy and dm_control ({error}): {_DM_CONTROL_COMMAND}"
+        ) from error
+
+
+def _drop_stale_fields() -> None:
+    """Let dm_control 1.0.50 load models: it indexes fields by name, nine of which MuJoCo 4 has dropped."""
+    import mujoco
+    from dm_control.mujoco.wrapper.mjbindings import sizes
+
+    for struct, owner in (("mjmodel", mujoco.MjModel), ("mjdata", mujoco.MjData)):
+        fields = sizes.array_sizes[struct]
+        for stale in [name for name in fields if not hasattr(owner, name)]:
+            del fields[stale]
+
+
+def transform_observation(env: Env, fn: Callable[[Any], Any]) -> Env:
+    """Apply ``fn`` to every observation, under any version of Gymnasium.
+
+    The observation space stays: ``fn`` must not change shape or type.
+    """
+    return _transform(wrappers.TransformObservation, env, fn, env.observation_space)
+
+
+def transform_reward(env: Env, fn: Callable[[Any], Any]) -> Env:
+    """Apply ``fn`` to every reward, under any version of Gymnasium."""
+    return _transform(wrappers.TransformReward, env, fn, None)
+
+
+def _transform(wrapper: Callable[..., Env], env: Env, fn: Callable[[Any], Any], space: Any) -> Env:
+    """Wrap, giving the space as third argument where the signature has one (Gymnasium 1.0 and later)."""
+    takes_space = len(inspect.signature(wrapper).parameters) > 2
+    return wrapper(env, fn, space) if takes_space else wrapper(env, fn)
+
+
+def find_wrapper(env: Env, wrapper_type: type[WrapperT]) -> WrapperT | None:
+    """Return the outermost wrapper of a type in a chain of wrappers, or None."""
+    layer: Any = env
+    while isinstance(layer, gym.Wrapper):
+        if isinstance(layer, wrapper_type):
+            return layer
+        layer = layer.env
+    return None
+
+
+def make_env(
+    env_id: str,
+    *,
+    seed: int | None = None,
+    gamma: float = 0.99,
+    normalize_observation: bool = True,
+    clip_observation: float | None = 10.0,
+    normalize_reward: bool = True,
+    clip_reward: float | None = 10.0,
+) -> Env:
+    """Make one flattened environment that records its episodes, normalises and clips.
+
+    Args:
+        env_id: A registered id, or ``dm_control/<domain>/<task>``.
+        seed: Seed of the environment and its spaces, applied by a first reset; None for none.
+        gamma: Discount of the return that rewards are scaled by.
+        normalize_observation: Whether observations are centred and scaled.
+        clip_observation: Limit of observations; None or 0 for none.
+        normalize_reward: Whether rewards are scaled.
+        clip_reward: Limit of rewards; None or 0 for none.
+
+    Raises:
+        ConfigError: an unknown id.
+        BackendUnavailableError: a package is missing.
+        EnvironmentFault: the environment cannot be made.
+    """
+    # Episodes are recorded below the normalisation: their returns are raw.
+    env: Env = wrappers.RecordEpisodeStatistics(
+        wrappers.FlattenObservation(instantiate(find_registration(env_id)))
+    )
+    if normalize_observation:
+        env = wrappers.NormalizeObservation(env)
+    if clip_observation:
+        env = transform_observation(env, _clip(clip_observation))
+    if normalize_reward:
+        env = wrappers.NormalizeReward(env, gamma=gamma)
+    if clip_reward:
+        env = transform_reward(env, _clip(clip_reward))
+    if seed is not None:
+        env.reset(seed=seed)
+        env.action_space.seed(seed)
+        env.observation_space.seed(seed)
+    return env
+
+
+def _clip(limit: float) -> Callable[[Any], Any]:
+    def clipped(values: Any) -> Any:
+        return np.clip(values, -limit, limit)
+
+    return clipped
+
+
+def merge_obs_rms_stats(stats: Sequence[Moments]) -> Moments | None:
+    """Merge statistics of separate sets of observations into those of their union.
+
+    Args:
+        stats: (mean [O], variance [O], count) triples; those without a positive count are skipped.
+
+    Returns:
+        The merged triple in float64, or None if there is nothing to merge.
+    """
+    counted = [entry for entry in stats if math.isfinite(entry[2]) and entry[2] > 0]
+    if not counted:
+        return None
+    merged = RunningMoments(np.shape(counted[0][0]))
+    for mean, variance, count in counted:
+        merged.merge(np.asarray(mean, np.float64), np.asarray(variance, np.float64), float(count))
+    return merged.mean, merged.variance, merged.count
+
+
+def collect_vector_obs_rms_stats(vec_env: Any) -> Moments | None:
+    """Return the merged statistics of the `NormalizeObservation` wrappers of a vector environment.
+
+    Args:
+        vec_env: A Gymnasium vector environment; asynchronous ones are asked through their pipes.
+
+    Returns:
+        (mean [O], variance [O], count), or None if nothing normalises.
+    """
+    if hasattr(vec_env, "envs"):
+        layers = [find_wrapper(env, wrappers.NormalizeObservation) for env in vec_env.envs]
+        found = [layer.obs_rms for layer in layers if layer is not None]
+    else:
+        try:
+            found = vec_env.get_attr("obs_rms")
+        except AttributeError:  # nothing normalises
+            return None
+    return merge_obs_rms_stats([(rms.mean, rms.var, float(rms.count)) for rms in found])
+
+
+def apply_obs_rms_stats(vec_env: Any, stats: Moments | None) -> None:
+    """Copy statistics into every `NormalizeObservation` of a synchronous vector environment, frozen.
+
+    Args:
+        vec_env: A Gymnasium `SyncVectorEnv` to evaluate in.
+        stats: (mean [O], variance [O], count); None only freezes.
+    """
+    for env in vec_env.envs:
+        layer = find_wrapper(env, wrappers.NormalizeObservation)
+        if layer is None:
+            continue
+        layer.update_running_mean = False
+        if stats is not None:
+            mean, variance, count = stats
+            layer.obs_rms.mean, layer.obs_rms.var = np.array(mean), np.array(variance)
+            layer.obs_rms.count = float(count)
