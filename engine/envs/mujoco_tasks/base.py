@@ -1,0 +1,127 @@
+"""What every task shares: bound simulation fields, reset noise, rewards made of named parts."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar, NamedTuple
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+from numpy.typing import NDArray
+
+from engine.envs.base import Flags, Floats
+
+
+class Outcome(NamedTuple):
+    """What a step earned."""
+
+    reward: Floats
+    """Sum of the reward parts [N]."""
+    terminated: Flags
+    """Whether the step led to a terminal state [N]."""
+    info: dict[str, Floats]
+    """Reward parts and velocity [N] under Gymnasium's names, all by-products of the reward."""
+
+
+class Task(abc.ABC):
+    """One Gymnasium v5 task on N simulations at once, bit-equal to Gymnasium's arithmetic.
+
+    Equality decides the order of every sum below: floating-point addition does not associate.
+    """
+
+    xml: ClassVar[str]
+    """Model file among Gymnasium's assets."""
+    frame_skip: ClassVar[int]
+    """Physics substeps per environment step."""
+    noise: ClassVar[float]
+    """Scale of the reset noise."""
+    gaussian_velocity: ClassVar[bool] = False
+    """Whether initial velocities are normal (scaled by ``noise``) instead of uniform."""
+    contact_forces: ClassVar[bool] = False
+    """Whether the task reads ``cfrc_ext``; its batch must then be persistent."""
+
+    def __init__(self, model: Any, batch: Batch) -> None:
+        self.dt: float = model.opt.timestep * self.frame_skip
+        self.qpos: Floats = batch.bind("qpos")
+        self.qvel: Floats = batch.bind("qvel")
+        self.position: Floats = np.zeros(batch.nsim)
+        """Position along x [N] that the next velocity is measured from; part of the state."""
+        self._model, self._batch = model, batch
+        self._initial_qpos: Floats = model.qpos0.copy()
+        self._alive: Flags = np.zeros(batch.nsim, dtype=bool)
+
+    def start(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
+        """Draw initial positions [count, nq] and velocities [count, nv]."""
+        qpos = self._initial_qpos + rng.uniform(-self.noise, self.noise, (count, self.qpos.shape[1]))
+        size = (count, self.qvel.shape[1])
+        if self.gaussian_velocity:
+            return qpos, self.noise * rng.standard_normal(size)
+        return qpos, rng.uniform(-self.noise, self.noise, size)
+
+    def placed(self, indices: NDArray[np.intp]) -> None:
+        """Take note that simulations ``indices`` were put into a new state."""
+
+    def stepped(self) -> None:
+        """Compute what a step leaves out; called once after every step."""
+
+    @abc.abstractmethod
+    def observe(self) -> Floats:
+        """Return a new array of observations [N, O]."""
+
+    @abc.abstractmethod
+    def outcome(self, actions: Floats) -> Outcome:
+        """Score the step that ``actions`` [N, A] caused."""
+
+
+class Locomotion(Task):
+    """A task rewarded for its velocity along x."""
+
+    def placed(self, indices: NDArray[np.intp]) -> None:
+        """Measure velocities from the new positions."""
+        self.position = self.measure_position()
+
+    def measure_position(self) -> Floats:
+        """Return a new array of positions along x [N]."""
+        return self.qpos[:, 0].copy()
+
+    def advance(self) -> dict[str, Floats]:
+        """Return the mean velocity of the step just taken, and remember the position."""
+        before, self.position = self.position, self.measure_position()
+        return {"x_velocity": (self.position - before) / self.dt}
+
+
+class ContactForces:
+    """External forces ``cfrc_ext`` on every body at the last evaluation of a step.
+
+    A step computes them only for sensors, and under RK4 those see the first of its four stages,
+    whereas Gymnasium runs `mj_rnePostConstraint` on what the last stage left. So does this class,
+    one simulation at a time for want of a batched call, and only where bodies touch: elsewhere
+    the forces are exactly zero.
+    """
+
+    def __init__(self, model: Any, batch: Batch) -> None:
+        self.value: Floats = np.zeros((batch.nsim, 6 * model.nbody))
+        """Torque and force on every body, the world first [N, 6 B]."""
+        self._model, self._batch = model, batch
+        self._contacts: NDArray[np.int32] = batch.bind("ncon")
+        self._scratch = mujoco.MjData(model)
+        self._forces: Floats = self._scratch.cfrc_ext.reshape(-1)
+
+    def refresh(self) -> None:
+        """Compute the forces after a step."""
+        self.value.fill(0.0)
+        for index in np.flatnonzero(self._contacts).tolist():
+            self._batch.get_data(index, self._scratch)
+            mujoco.mj_rnePostConstraint(self._model, self._scratch)
+            self.value[index] = self._forces
+
+    def clear(self, indices: NDArray[np.intp]) -> None:
+        """Forget the forces on simulations ``indices``, as a reset does."""
+        self.value[indices] = 0.0
+
+
+def squared_norm(values: Floats) -> Floats:
+    """Return the sum of squares of each row [N], in NumPy's own order of a flat sum."""
+    squares: Floats = np.square(values).sum(axis=1)
+    return squares
