@@ -53,7 +53,9 @@ def _report(error: Exception, name: str) -> int:
         return _complain(error, FAILED)
     if isinstance(error, _ClickException):
         message = error.format_message()  # type: ignore[attr-defined]
-        return _complain(f"{message.rstrip('.')}; see `{name} --help`", BAD_USAGE)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else name
+        return _complain(f"{message.rstrip('.')}; see `{command} --help`", BAD_USAGE)
     if os.environ.get(TRACEBACK_VARIABLE):
         raise error
     kind = "" if isinstance(error, OSError) else f"unexpected {type(error).__name__}: "

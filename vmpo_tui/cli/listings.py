@@ -42,24 +42,27 @@ def runs(as_json: options.AsJson = False) -> None:
 
 def envs(
     text: Annotated[
-        str, typer.Argument(metavar="[FILTER]", show_default="all", help="Part of the id, in any case.")
+        str,
+        typer.Argument(metavar="[FILTER]", show_default="all", help="Part of an id or family, in any case."),
     ] = "",
     as_json: options.AsJson = False,
 ) -> None:
     """List the environments that can be trained, with the backend and the preset that they get."""
-    from engine.envs import known_environments, resolve_backend
+    from engine.envs import list_environments
     from engine.presets import preset_for
     from vmpo_tui.cli.output import write_json, write_table
 
-    known = known_environments()
-    ids = [env_id for env_id in known if text.lower() in env_id.lower()]
-    if not ids:
-        raise ConfigError(f"no environment id contains {text!r}{nearest(text, known)}")
-    rows = [(env_id, resolve_backend(env_id, "auto"), preset_for(env_id).name) for env_id in ids]
+    known = list_environments()
+    wanted = text.lower()
+    found = [env for env in known if wanted in env.id.lower() or wanted in env.family.lower()]
+    if not found:
+        names = [env.id for env in known]
+        raise ConfigError(f"no environment or family contains {text!r}{nearest(text, names)}")
     if as_json:
-        write_json([{"id": env_id, "backend": backend, "preset": preset} for env_id, backend, preset in rows])
-    else:
-        write_table(("environment", "backend", "preset"), rows)
+        write_json([{**dataclasses.asdict(env), "preset": preset_for(env.id).name} for env in found])
+        return
+    rows = [(env.id, env.family, env.backend, preset_for(env.id).name, env.requires or "-") for env in found]
+    write_table(("environment", "family", "backend", "preset", "needs"), rows)
 
 
 def presets(as_json: options.AsJson = False) -> None:

@@ -47,10 +47,12 @@ def open_application(
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 
     from engine.envs import check_env
+
+    check_env(settings.env.id, settings.env.backend)
+
     from engine.run_directory import new_run_name, runs_root
     from vmpo_tui.app import run_app
     from vmpo_tui.session import Session
 
-    check_env(settings.env.id, settings.env.backend)
     directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
     raise typer.Exit(run_app(Session(settings, directory)))

@@ -38,11 +38,13 @@ def train(
     settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
 
     from engine.envs import check_env
+
+    check_env(settings.env.id, settings.env.backend)  # before torch is imported: bad input is told at once
+
     from engine.run_directory import new_run_name, runs_root
     from engine.trainer import Trainer
     from vmpo_tui.cli.headless import run_headless
 
-    check_env(settings.env.id, settings.env.backend)
     directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
     code = run_headless(
         lambda channel: Trainer(settings, channel=channel), directory, progress=progress, as_json=as_json

@@ -1,0 +1,120 @@
+"""Bad usage: one line that says what is wrong, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.cli_runner import Runner
+from vmpo_tui import __version__
+from vmpo_tui.cli.terminal import app as vmpo_tui
+
+BAD = {
+    "unknown command": (["trian", "CartPole-v1"], "'train'"),
+    "unknown option": (["train", "CartPole-v1", "--step", "5"], "--steps"),
+    "no environment": (["train"], "ENV"),
+    "two environments": (["train", "CartPole-v1", "Pendulum-v1"], "Pendulum-v1"),
+    "misspelt environment": (["train", "CartPol-v1"], "CartPole-v1"),
+    "misspelt mujoco environment": (["train", "HalfCheeta-v5"], "HalfCheetah-v5"),
+    "empty environment": (["train", ""], "''"),
+    "environment that imports code": (["train", "os:CartPole-v1"], "os:CartPole-v1"),
+    "environment with control characters": (["train", "Cart\x1b[31mPole"], "Cart\\x1b[31mPole"),
+    "environment with markup": (["train", "[red]CartPole[/red]"], "[red]CartPole[/red]"),
+    "environment of several lines": (["train", "a\nb"], "a"),
+    "steps no number": (["train", "CartPole-v1", "--steps", "many"], "'many'"),
+    "steps a fraction": (["train", "CartPole-v1", "--steps", "1.5"], "'1.5'"),
+    "steps not finite": (["train", "CartPole-v1", "--steps", "1e999"], "'1e999'"),
+    "steps without value": (["train", "CartPole-v1", "--steps"], "--steps"),
+    "no steps": (["train", "CartPole-v1", "--steps", "0"], "at least 1"),
+    "negative seed": (["train", "CartPole-v1", "--seed", "-1"], "--seed"),
+    "seed too large": (["train", "CartPole-v1", "--seed", "2147483648"], "at most"),
+    "no environments": (["train", "CartPole-v1", "--num-envs", "0"], "--num-envs"),
+    "negative threads": (["train", "CartPole-v1", "--threads", "-2"], "--threads"),
+    "misspelt backend": (["train", "CartPole-v1", "--backend", "gymnasum"], "'gymnasium'"),
+    "unsuitable backend": (["train", "CartPole-v1", "--backend", "mujoco"], "CartPole-v1"),
+    "misspelt device": (["train", "CartPole-v1", "--device", "cud"], "'cuda'"),
+    "negative interval": (["train", "CartPole-v1", "--eval-every", "-1"], "--eval-every"),
+    "setting without value": (["train", "CartPole-v1", "--set", "vmpo.gamma"], "section.key=value"),
+    "setting without section": (["train", "CartPole-v1", "--set", "gamma=0.9"], "section.key=value"),
+    "unknown section": (["train", "CartPole-v1", "--set", "vmp.gamma=0.9"], "'vmpo'"),
+    "unknown setting": (["train", "CartPole-v1", "--set", "vmpo.epsilon_my=1"], "'vmpo.epsilon_mu'"),
+    "setting of another type": (["train", "CartPole-v1", "--set", "vmpo.gamma=high"], "'high'"),
+    "setting out of range": (["train", "CartPole-v1", "--set", "vmpo.gamma=1.5"], "vmpo.gamma"),
+    "setting of the environment": (["train", "CartPole-v1", "--set", "env.id=Pendulum-v1"], "Pendulum-v1"),
+    "no such file": (["train", "CartPole-v1", "--config", "absent.toml"], "absent.toml"),
+    "directory for a file": (["train", "CartPole-v1", "--config", "."], "configuration"),
+    "bad run name": (["train", "CartPole-v1", "--run-dir", "a b"], "a b"),
+    "no run to evaluate": (["eval", "absent"], "absent"),
+    "no episodes": (["eval", "absent", "--episodes", "0"], "--episodes"),
+    "no run to resume": (["resume", "absent"], "absent"),
+    "empty run": (["resume", ""], "''"),
+    "no environment found": (["envs", "zzzz"], "zzzz"),
+}
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VMPO_RUNS", raising=False)
+    return Runner(capsys)
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD.values(), ids=BAD)
+def test_bad_usage_is_one_line(run, tmp_path, arguments, named):
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+    assert named in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["x = [", "[vmpo]\ngama = 0.9\n", "vmpo = 3\n", "\x00"])
+def test_a_bad_configuration_file_is_named(run, tmp_path, text):
+    (tmp_path / "bad.toml").write_text(text)
+    code, _, err = run("train", "CartPole-v1", "--config", "bad.toml")
+    assert code == 2
+    assert "bad.toml" in err
+    assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]
+
+
+def test_a_directory_that_is_no_run_is_refused(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for command in ("eval", "resume"):
+        code, _, err = run(command, "empty")
+        assert code == 2
+        assert "empty" in err
+        assert err.count("\n") == 1
+
+
+def test_the_application_wants_an_environment(run):
+    code, _, err = run(app=vmpo_tui, name="vmpo-tui")
+    assert code == 2
+    assert "vmpo-tui HalfCheetah-v5" in err
+    assert "vmpo envs" in err
+
+
+def test_the_application_wants_a_terminal(run):
+    code, _, err = run("CartPole-v1", app=vmpo_tui, name="vmpo-tui")
+    assert code == 2
+    assert "vmpo train CartPole-v1" in err
+
+
+def test_the_application_refuses_what_train_refuses(run):
+    code, _, err = run("CartPole-v1", "--set", "vmpo.gama=1", app=vmpo_tui, name="vmpo-tui")
+    assert code == 2
+    assert "'vmpo.gamma'" in err
+
+
+def test_the_version_is_the_package_version(run):
+    assert run("--version") == (0, f"{__version__}\n", "")
+    assert run("--version", app=vmpo_tui, name="vmpo-tui") == (0, f"{__version__}\n", "")
+
+
+def test_no_command_shows_the_help(run):
+    code, out, err = run()
+    assert code == 0
+    assert "train" in out
+    assert err == ""
