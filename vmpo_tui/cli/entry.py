@@ -35,11 +35,8 @@ def execute(app: typer.Typer, name: str, arguments: Sequence[str] | None = None)
     """
     try:
         result = app(args=arguments, prog_name=name, standalone_mode=False)
-    except KeyboardInterrupt:
-        return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        abandon_output()
-        return 0
+    except (KeyboardInterrupt, typer.Abort):  # Typer's versions differ in what they make of ctrl+c
+        return INTERRUPTED
     except Exception as error:
         return _report(error, name)
     return result if isinstance(result, int) else 0
@@ -70,7 +67,7 @@ def _complain(message: object, code: int) -> int:
 
 
 def abandon_output() -> None:
-    """Send stdout and stderr nowhere: their reader has left, as in ``vmpo envs | head``.
+    """Send stdout and stderr nowhere: their reader has left.
 
     Without this, the interpreter would fail on flushing them and exit with a code of its own.
     """

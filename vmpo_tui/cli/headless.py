@@ -44,10 +44,11 @@ def stopping_on_signals(channel: Channel) -> Iterator[StopRequest]:
     def handle(signum: int, _frame: FrameType | None) -> None:
         if request.signum is not None:
             signal.signal(signum, signal.SIG_DFL)  # a third one ends the process whatever it is doing
+            _say("stopped without saving; the last checkpoint stays")
             raise KeyboardInterrupt
         request.signum = signum
         channel.send(Stop())
-        _say("stopping after this iteration and saving; once more to stop without saving")
+        _say("stopping: this iteration is finished and saved first; once more stops without saving")
 
     taken = [signum for signum in STOP_SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
     before = {signum: signal.signal(signum, handle) for signum in taken}
