@@ -212,7 +212,7 @@ class ProgressDisplay:
         self._next_frame = -math.inf
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20, table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12, table_column=Column(no_wrap=True)),
             TextColumn("{task.percentage:>3.0f}%", markup=False),
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
             _Figures(),
@@ -244,7 +244,7 @@ class ProgressDisplay:
             case PhaseChanged():
                 self._progress.update(self._task, description=printable(event.phase))
             case RunStarted():
-                self._progress.update(self._task, total=event.total_steps, completed=event.env_steps)
+                self._progress.reset(self._task, total=event.total_steps, completed=event.env_steps)
         if (line := describe(event)) is not None:
             self._console.print(Text(printable(line)), soft_wrap=True)
         self._progress.refresh()
