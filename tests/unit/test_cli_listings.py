@@ -23,12 +23,8 @@ def run(capsys, monkeypatch, tmp_path):
 
 @pytest.fixture
 def no_gl(monkeypatch):
-    """Answer for the process that tries OpenGL, which takes seconds."""
-
-    def answer(*arguments, **options):
-        return subprocess.CompletedProcess(arguments, 1)
-
-    monkeypatch.setattr(doctor.subprocess, "run", answer)
+    """Let the process that tries OpenGL fail at once, as it does after seconds where there is none."""
+    monkeypatch.setattr(doctor, "_GL_PROGRAM", "raise SystemExit(1)")
 
 
 def _make_run(path):
