@@ -86,7 +86,7 @@ class Categorical:
         noise = torch.rand(
             self.logits.shape, generator=generator, device=self.logits.device, dtype=self.logits.dtype
         )
-        exponential = -torch.log1p(-noise).clamp_min(torch.finfo(noise.dtype).tiny)
+        exponential = (-torch.log1p(-noise)).clamp_min(torch.finfo(noise.dtype).tiny)
         return (self.logits - exponential.log()).argmax(-1)
 
     def mode(self) -> Tensor:
