@@ -165,8 +165,6 @@ def _missing(family: str) -> str:
 
 
 def _mujoco_ids() -> frozenset[str]:
-    if importlib.util.find_spec("engine.envs.mujoco_batch") is None:
-        return frozenset()
     from engine.envs.mujoco_batch import SUPPORTED_IDS
 
-    return frozenset(SUPPORTED_IDS)
+    return SUPPORTED_IDS

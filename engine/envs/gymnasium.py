@@ -82,6 +82,11 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
         except (Exception, SystemExit) as error:
             return self._placeholder(), 0.0, False, False, _report(error)
 
+    def close(self) -> None:
+        """Close; an environment that fails to has nothing left to lose."""
+        with contextlib.suppress(Exception):
+            self.env.close()
+
     def _native(self, action: Any) -> Any:
         if isinstance(self._actions, spaces.Discrete):
             return self._actions.start + np.int64(action)
@@ -106,7 +111,7 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
 
 
 def _report(error: BaseException) -> dict[str, Any]:
-    return {"fault": Fault(f"{type(error).__name__}: {error}", traceback.format_exc())}
+    return {"fault": Fault(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())}
 
 
 def _number(reward: Any) -> float:
@@ -133,10 +138,19 @@ def describe(env_id: str, backend: str = "gymnasium", num_envs: int = 1) -> EnvS
                 f"{env_id} observes {env.observation_space}, whose size varies; supported are Box, Discrete, "
                 "MultiDiscrete, MultiBinary, and Dict or Tuple of these"
             )
-        limit = env.spec.max_episode_steps if env.spec else None
-        return EnvSpec(env_id, backend, num_envs, spaces.flatdim(env.observation_space), actions, limit)
+        size = spaces.flatdim(env.observation_space)
+        return EnvSpec(env_id, backend, num_envs, size, actions, _step_limit(env))
     finally:
-        env.close()
+        with contextlib.suppress(Exception):
+            env.close()
+
+
+def _step_limit(env: gym.Env[Any, Any]) -> int | None:
+    """Return the steps after which an episode is truncated; dm_control's tasks keep their own limit."""
+    if env.spec and env.spec.max_episode_steps:
+        return env.spec.max_episode_steps
+    limit = getattr(getattr(env.unwrapped, "_env", None), "_step_limit", math.inf)
+    return math.ceil(limit) if math.isfinite(limit) else None
 
 
 def _describe_actions(env_id: str, space: spaces.Space[Any]) -> ContinuousActions | DiscreteActions:
@@ -242,7 +256,7 @@ class GymnasiumEnv(VectorEnv):
             _end_workers(self._envs)
         else:
             for env in self._envs.envs:
-                _close_quietly(env)
+                env.close()
         self._envs.closed = True
 
     def _successors(self, observation: Floats, done: Flags, infos: dict[str, Any]) -> Floats:
@@ -286,6 +300,7 @@ class GymnasiumEnv(VectorEnv):
 
 
 def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> AsyncVectorEnv[Any, Any]:
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])  # starts workers faster
     try:
         # The trainer may run in a thread beside a screen's: forking that process could deadlock.
         return AsyncVectorEnv(makers, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
@@ -321,9 +336,3 @@ def _end_workers(envs: AsyncVectorEnv[Any, Any]) -> None:
     for pipe in envs.parent_pipes:
         pipe.close()
     envs.error_queue.close()
-
-
-def _close_quietly(env: gym.Env[Any, Any]) -> None:
-    """Close an environment; one that fails to close has nothing left to lose."""
-    with contextlib.suppress(Exception):
-        env.close()

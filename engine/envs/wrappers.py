@@ -7,18 +7,20 @@ environments (`engine.normalization`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import wrappers
 from gymnasium.envs.registration import EnvSpec as Registration
+from gymnasium.wrappers.utils import RunningMeanStd
 from numpy.typing import NDArray
 
 from engine.errors import BackendUnavailableError, ConfigError, EnvironmentFault, nearest
@@ -99,8 +101,7 @@ def instantiate(registration: Registration) -> Env:
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()  # a worker process has not been through `find_registration`
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _without_advice(registration):
             return gym.make(registration, disable_env_checker=True)
     except (gym.error.DependencyNotInstalled, ImportError) as error:
         reason = " ".join(str(error).split())
@@ -109,6 +110,24 @@ def instantiate(registration: Registration) -> Env:
         ) from error
     except Exception as error:
         raise EnvironmentFault(f"{env_id} cannot be made: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _without_advice(registration: Registration) -> Iterator[None]:
+    """Keep warnings off the screen, and MuJoCo's (HalfCheetah has one) out of MUJOCO_LOG.TXT as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if "mujoco" not in str(registration.entry_point):
+            yield
+            return
+        import mujoco
+
+        handler = mujoco.get_mju_user_warning()
+        mujoco.set_mju_user_warning(lambda message: None)
+        try:
+            yield
+        finally:
+            mujoco.set_mju_user_warning(handler)
 
 
 def _command(registration: Registration) -> str:
@@ -257,35 +276,49 @@ def collect_vector_obs_rms_stats(vec_env: Any) -> Moments | None:
     """Return the merged statistics of the `NormalizeObservation` wrappers of a vector environment.
 
     Args:
-        vec_env: A Gymnasium vector environment; asynchronous ones are asked through their pipes.
+        vec_env: A Gymnasium `SyncVectorEnv` or `AsyncVectorEnv`.
 
     Returns:
         (mean [O], variance [O], count), or None if nothing normalises.
     """
-    if hasattr(vec_env, "envs"):
-        layers = [find_wrapper(env, wrappers.NormalizeObservation) for env in vec_env.envs]
-        found = [layer.obs_rms for layer in layers if layer is not None]
+    if hasattr(vec_env.unwrapped, "envs"):
+        found = [layer.obs_rms for layer in _normalizers(vec_env)]
+    elif _workers_normalize(vec_env):
+        found = vec_env.get_attr("obs_rms")
     else:
-        try:
-            found = vec_env.get_attr("obs_rms")
-        except AttributeError:  # nothing normalises
-            return None
+        return None
     return merge_obs_rms_stats([(rms.mean, rms.var, float(rms.count)) for rms in found])
 
 
 def apply_obs_rms_stats(vec_env: Any, stats: Moments | None) -> None:
-    """Copy statistics into every `NormalizeObservation` of a synchronous vector environment, frozen.
+    """Copy statistics into every `NormalizeObservation` of an evaluation's environments, and freeze them.
 
     Args:
-        vec_env: A Gymnasium `SyncVectorEnv` to evaluate in.
+        vec_env: A Gymnasium `SyncVectorEnv` or `AsyncVectorEnv`.
         stats: (mean [O], variance [O], count); None only freezes.
     """
-    for env in vec_env.envs:
-        layer = find_wrapper(env, wrappers.NormalizeObservation)
-        if layer is None:
-            continue
-        layer.update_running_mean = False
+    if hasattr(vec_env.unwrapped, "envs"):
+        for layer in _normalizers(vec_env):
+            layer.update_running_mean = False
+            if stats is not None:
+                layer.obs_rms = _running_moments(stats)
+    elif _workers_normalize(vec_env):
+        vec_env.set_attr("update_running_mean", False)
         if stats is not None:
-            mean, variance, count = stats
-            layer.obs_rms.mean, layer.obs_rms.var = np.array(mean), np.array(variance)
-            layer.obs_rms.count = float(count)
+            vec_env.set_attr("obs_rms", _running_moments(stats))
+
+
+def _normalizers(vec_env: Any) -> list[Any]:
+    layers = [find_wrapper(env, wrappers.NormalizeObservation) for env in vec_env.unwrapped.envs]
+    return [layer for layer in layers if layer is not None]
+
+
+def _workers_normalize(vec_env: Any) -> bool:
+    # Asked first: asking a worker for an attribute that it lacks ends it.
+    return all(vec_env.call("has_wrapper_attr", "obs_rms"))
+
+
+def _running_moments(stats: Moments) -> RunningMeanStd:
+    moments = RunningMeanStd()  # type: ignore[no-untyped-call]
+    moments.mean, moments.var, moments.count = np.array(stats[0]), np.array(stats[1]), float(stats[2])
+    return moments

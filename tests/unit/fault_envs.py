@@ -1,0 +1,193 @@
+"""Gymnasium environments that misbehave, each in one way, when an action tells them to."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+BREAK = 1.0
+"""Action that makes an environment misbehave."""
+END = -1.0
+"""Action that ends an episode."""
+
+STEP_FAULTS = {
+    "raise": "RuntimeError: boom",
+    "unpicklable": "LocalError: cannot cross a pipe",
+    "exit": "SystemExit: bye",
+    "nan-observation": "ValueError: its observation is not finite: element 1 of 2 is nan",
+    "infinite-observation": "ValueError: its observation is not finite: element 0 of 2 is inf",
+    "observation-shape": r"ValueError: its observation has shape \(3,\), its observation space \(2,\)",
+    "nan-reward": "ValueError: its reward is not finite: nan",
+    "reward-shape": r"ValueError: its reward has shape \(2,\), expected one number",
+    "nothing": "TypeError: cannot unpack non-iterable NoneType object",
+}
+"""Fault -> what the error says, for faults of a step that can be caught in its process."""
+
+
+class FaultyEnv(gym.Env[Any, Any]):
+    """Observes [0, 0] for reward 1 until action `BREAK` or, for faults of a reset, `END`."""
+
+    observation_space = spaces.Box(-1, 1, (2,), np.float64)
+    action_space: spaces.Space[Any] = spaces.Box(-1, 1, (1,), np.float64)
+
+    def __init__(self, fault: str = "") -> None:
+        self.fault = fault
+        self.episodes = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.episodes += 1
+        if self.fault == "first-reset" or (self.fault == "reset" and self.episodes > 1):
+            raise RuntimeError("no start")
+        if self.fault == "hanging-reset" and self.episodes > 1:
+            threading.Event().wait()
+        return np.zeros(2), {}
+
+    def step(self, action: Any) -> Any:
+        if action[0] == BREAK:
+            return self._break()
+        return np.zeros(2), 1.0, bool(action[0] == END), False, {"local": lambda: None}
+
+    def close(self) -> None:
+        if self.fault == "close":
+            raise RuntimeError("will not close")
+        if self.fault == "hanging-close" and multiprocessing.parent_process():
+            threading.Event().wait()
+
+    def _break(self) -> Any:
+        zeros = np.zeros(2)
+        returned: dict[str, Any] = {
+            "nan-observation": (np.array([0, np.nan]), 1.0, False, False, {}),
+            "infinite-observation": (np.array([np.inf, 0]), 1.0, False, False, {}),
+            "observation-shape": (np.zeros(3), 1.0, False, False, {}),
+            "nan-reward": (zeros, np.nan, False, False, {}),
+            "reward-shape": (zeros, np.ones(2), False, False, {}),
+            "nothing": None,
+        }
+        return returned[self.fault] if self.fault in returned else self._raise()
+
+    def _raise(self) -> None:
+        class LocalError(Exception):
+            pass
+
+        if self.fault == "hang":
+            threading.Event().wait()
+        if self.fault == "die":
+            os._exit(3)
+        if self.fault == "exit":
+            sys.exit("bye")
+        raise LocalError("cannot cross a pipe") if self.fault == "unpicklable" else RuntimeError("boom")
+
+
+class UnmakeableEnv(FaultyEnv):
+    """Raises in its constructor."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no display")
+
+
+class PackagelessEnv(FaultyEnv):
+    """Lacks a package."""
+
+    def __init__(self) -> None:
+        raise gym.error.DependencyNotInstalled("frobnicator is not installed, run `pip install frobnicator`")
+
+
+class MultiDiscreteActionEnv(FaultyEnv):
+    """Takes actions that no policy here has."""
+
+    action_space = spaces.MultiDiscrete([2, 3])
+
+
+class IntegerBoxActionEnv(FaultyEnv):
+    """Takes a box of integers."""
+
+    action_space = spaces.Box(0, 5, (2,), np.int64)
+
+
+class SequenceObservationEnv(FaultyEnv):
+    """Observes something without a fixed size."""
+
+    observation_space = spaces.Sequence(spaces.Discrete(2))  # type: ignore[assignment]
+
+
+class NestedEnv(FaultyEnv):
+    """Observes a dict of several kinds of spaces and echoes actions that start at 5.
+
+    An observation is flattened in the order of the keys: echo (one-hot of 3), image (4), switch (2).
+    """
+
+    observation_space = spaces.Dict(  # type: ignore[assignment]
+        echo=spaces.Discrete(3, start=5),
+        image=spaces.Box(0, 255, (2, 2), np.uint8),
+        switch=spaces.MultiBinary(2),
+    )
+    action_space = spaces.Discrete(3, start=5)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        return self._observe(5), {}
+
+    def step(self, action: Any) -> Any:
+        return self._observe(int(action)), np.float32(2), False, False, {}
+
+    def _observe(self, echo: int) -> dict[str, Any]:
+        return {"echo": echo, "image": np.full((2, 2), 200, np.uint8), "switch": np.array([0, 1], np.int8)}
+
+
+class MatrixActionEnv(FaultyEnv):
+    """Takes a matrix of actions with bounds of its own and observes it."""
+
+    observation_space = spaces.Box(-9, 9, (2, 2), np.float32)
+    action_space = spaces.Box(np.float32([[-1, -2], [-3, -4]]), np.float32([[1, 2], [3, 4]]))
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        return np.zeros((2, 2), np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        assert action.dtype == np.float32
+        return action, 0.0, True, True, {}
+
+
+_CLASSES = (
+    UnmakeableEnv,
+    PackagelessEnv,
+    MultiDiscreteActionEnv,
+    IntegerBoxActionEnv,
+    SequenceObservationEnv,
+    NestedEnv,
+    MatrixActionEnv,
+)
+_FAULTS = (
+    *STEP_FAULTS,
+    "none",
+    "first-reset",
+    "reset",
+    "hanging-reset",
+    "hang",
+    "die",
+    "close",
+    "hanging-close",
+)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """Register ``Faulty/<fault>-v0`` and ``Faulty/<class>-v0`` for a while."""
+    ids = [f"Faulty/{name}-v0" for name in (*_FAULTS, *(kind.__name__ for kind in _CLASSES))]
+    for fault in _FAULTS:
+        gym.register(f"Faulty/{fault}-v0", f"{__name__}:FaultyEnv", kwargs={"fault": fault})
+    for kind in _CLASSES:
+        gym.register(f"Faulty/{kind.__name__}-v0", f"{__name__}:{kind.__name__}")
+    try:
+        yield
+    finally:
+        for env_id in ids:
+            del gym.registry[env_id]

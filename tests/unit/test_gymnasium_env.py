@@ -1,0 +1,220 @@
+"""The Gymnasium backend: what it feeds environments, and what it does when they break."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from engine.envs import gymnasium as backend
+from engine.envs.base import ContinuousActions, DiscreteActions
+from engine.envs.gymnasium import GymnasiumEnv
+from engine.errors import CheckpointError, EnvironmentFault
+from tests.unit import fault_envs
+from tests.unit.fault_envs import BREAK, END, STEP_FAULTS
+
+Make = Callable[..., GymnasiumEnv]
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> Iterator[None]:
+    with fault_envs.registered():
+        yield
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[GymnasiumEnv] = []
+
+    def build(env_id: str, num_envs: int = 3, *, asynchronous: bool = False, **options: Any) -> GymnasiumEnv:
+        made.append(GymnasiumEnv(env_id, num_envs, asynchronous=asynchronous, **options))
+        return made[-1]
+
+    yield build
+    for env in made:
+        env.close()
+    assert not multiprocessing.active_children()
+
+
+def actions(*values: float) -> np.ndarray:
+    return np.array(values)[:, None]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("env_id", ["CartPole-v1", "Pendulum-v1"])
+def test_numbers_are_those_of_the_bare_environment(make: Make, env_id: str, asynchronous: bool) -> None:
+    env = make(env_id, 2, asynchronous=asynchronous)
+    bare = gym.make(env_id)
+    # Environment 1 of 2; see `GymnasiumEnv.reset` for the seeds.
+    seed = int(np.random.SeedSequence(7).generate_state(2)[1]) >> 1
+    expected = bare.reset(seed=seed)[0]
+    assert np.array_equal(env.reset(7)[1], expected)
+    rng = np.random.default_rng(0)
+    ends = 0
+    for _ in range(250):
+        discrete = isinstance(env.spec.actions, DiscreteActions)
+        action = rng.integers(2, size=2) if discrete else rng.uniform(-2, 2, (2, 1))
+        batch = env.step(action)
+        successor, reward, terminated, truncated, _ = bare.step(
+            action[1] if discrete else action[1].astype(np.float32)
+        )
+        assert np.array_equal(batch.next_observation[1], successor)
+        assert batch.reward[1] == reward
+        assert (batch.terminated[1], batch.truncated[1]) == (terminated, truncated)
+        ends += terminated or truncated
+        expected = bare.reset()[0] if terminated or truncated else successor
+        assert np.array_equal(batch.observation[1], expected)
+    bare.close()
+    assert ends > 0
+
+
+def test_nested_observations_are_flattened_and_discrete_actions_start_where_the_space_does(
+    make: Make,
+) -> None:
+    env = make("Faulty/NestedEnv-v0", 2)
+    assert env.spec.observation_size == 9
+    assert env.spec.actions == DiscreteActions(3)
+    assert env.reset(0)[0].tolist() == [1, 0, 0, 200, 200, 200, 200, 0, 1]
+    batch = env.step(np.array([1, 2]))
+    assert batch.observation[:, :3].tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert batch.reward.tolist() == [2, 2]
+
+
+def test_matrix_actions_arrive_in_their_shape_and_a_termination_beats_a_truncation(make: Make) -> None:
+    env = make("Faulty/MatrixActionEnv-v0", 1)
+    assert isinstance(env.spec.actions, ContinuousActions)
+    assert env.spec.actions.high.tolist() == [1, 2, 3, 4]
+    env.reset(0)
+    batch = env.step(np.array([[0.5, 1, 1.5, 2]]))
+    assert batch.next_observation.tolist() == [[0.5, 1, 1.5, 2]]
+    assert batch.observation.tolist() == [[0, 0, 0, 0]]
+    assert (batch.terminated[0], batch.truncated[0]) == (True, False)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("fault", STEP_FAULTS)
+def test_a_step_that_breaks_is_named(make: Make, fault: str, asynchronous: bool) -> None:
+    env = make(f"Faulty/{fault}-v0", asynchronous=asynchronous)
+    env.reset(0)
+    env.step(actions(0, 0, END))
+    with pytest.raises(EnvironmentFault) as caught:
+        env.step(actions(0, BREAK, 0))
+    message = f"environment 1 of Faulty/{fault}-v0 failed at step 2: {STEP_FAULTS[fault]}"
+    assert re.fullmatch(message, str(caught.value))
+    assert "Traceback" in caught.value.__notes__[0]
+    assert not multiprocessing.active_children()
+    with pytest.raises(EnvironmentFault, match="are closed; make new ones"):
+        env.step(actions(0, 0, 0))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_reset_that_breaks_is_named(make: Make, asynchronous: bool) -> None:
+    env = make("Faulty/first-reset-v0", asynchronous=asynchronous)
+    with pytest.raises(EnvironmentFault, match=r"environment 0 of .* failed in its first reset: .*no start"):
+        env.reset(0)
+    env = make("Faulty/reset-v0", asynchronous=asynchronous)
+    env.reset(0)
+    with pytest.raises(
+        EnvironmentFault, match=r"environment 2 of .* failed at step 1: RuntimeError: no start"
+    ):
+        env.step(actions(0, 0, END))
+
+
+def test_a_worker_that_dies_is_named(make: Make) -> None:
+    env = make("Faulty/die-v0", asynchronous=True)
+    env.reset(0)
+    with pytest.raises(
+        EnvironmentFault, match=r"environment 2 .* lost its process, .* exit code 3 \(step 1\)"
+    ):
+        env.step(actions(0, 0, BREAK))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(("fault", "action"), [("hang", BREAK), ("hanging-reset", END)])
+def test_a_worker_that_hangs_is_named_and_ended(
+    make: Make, monkeypatch: pytest.MonkeyPatch, fault: str, action: float
+) -> None:
+    monkeypatch.setattr(backend, "_CLOSE_SECONDS", 0.2)
+    env = make(f"Faulty/{fault}-v0", asynchronous=True, answer_seconds=2.0)
+    env.reset(0)
+    with pytest.raises(
+        EnvironmentFault, match=r"environment 1 .* did not answer a step within 2 s \(step 1\)"
+    ):
+        env.step(actions(0, action, 0))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("fault", "asynchronous"), [("close", False), ("close", True), ("hanging-close", True)]
+)
+def test_an_environment_that_cannot_close_is_left_behind(
+    make: Make, monkeypatch: pytest.MonkeyPatch, fault: str, asynchronous: bool
+) -> None:
+    monkeypatch.setattr(backend, "_CLOSE_SECONDS", 0.2)
+    env = make(f"Faulty/{fault}-v0", asynchronous=asynchronous)
+    env.close()
+    env.close()
+    assert not multiprocessing.active_children()
+
+
+def test_a_key_press_does_not_reach_the_workers(make: Make) -> None:
+    env = make("Faulty/none-v0", asynchronous=True)
+    env.reset(0)
+    for worker in multiprocessing.active_children():
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGINT)
+        os.kill(worker.pid, signal.SIGHUP)
+    assert env.step(actions(0, 0, 0)).reward.tolist() == [1, 1, 1]
+
+
+def test_workers_end_when_the_trainer_is_killed() -> None:
+    script = """
+from engine.envs.gymnasium import GymnasiumEnv
+if __name__ == "__main__":
+    env = GymnasiumEnv("CartPole-v1", 2, asynchronous=True)
+    env.reset(0)
+    print("ready", flush=True)
+    input()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+    ) as trainer:
+        assert trainer.stdout is not None
+        assert trainer.stdout.readline() == b"ready\n"
+        trainer.kill()
+        # The pipe ends only when every process that inherited it has ended.
+        assert trainer.communicate(timeout=60)[0] == b""
+
+
+def test_continuing_is_restarting(make: Make) -> None:
+    env = make("CartPole-v1")
+    first = env.reset(3)
+    env.step(np.zeros(3, dtype=int))
+    assert env.state_dict() == {}
+    assert np.array_equal(env.load_state_dict({}), first)
+    with pytest.raises(CheckpointError, match=r"physics.* backend gymnasium cannot load"):
+        env.load_state_dict({"physics": np.zeros(1)})
+
+
+def test_dm_control_task_keeps_its_time_limit(make: Make) -> None:
+    pytest.importorskip("dm_control")
+    env = make("dm_control/cartpole/swingup", 2)
+    assert (env.spec.observation_size, env.spec.max_episode_steps) == (5, 1000)
+    assert np.array_equal(env.reset(1), env.reset(1))
+    for _ in range(999):
+        batch = env.step(np.full((2, 1), 0.1))
+        assert not (batch.truncated | batch.terminated).any()
+    batch = env.step(np.full((2, 1), 0.1))
+    assert batch.truncated.all()
+    assert not batch.terminated.any()
+    assert not np.array_equal(batch.next_observation, batch.observation)
