@@ -54,7 +54,7 @@ def _encode(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
             tensors[path] = tree.detach().cpu()
             return {_TENSOR: path}
         case np.ndarray():
-            tensors[path] = torch.from_numpy(np.ascontiguousarray(tree))
+            tensors[path] = torch.from_numpy(tree.copy())
             return {_ARRAY: path}
         case dict():
             return _encode_dict(tree, path, tensors)
