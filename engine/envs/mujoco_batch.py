@@ -19,7 +19,6 @@ from engine.errors import CheckpointError, ConfigError, EnvironmentFault, neares
 SUPPORTED_IDS: frozenset[str] = frozenset(TASKS)
 """Environment ids that this backend steps."""
 
-_BAD_STATE = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
 _WORD = 2**64
 
 
@@ -44,23 +43,23 @@ class MujocoBatchEnv(VectorEnv):
             )
         kind = TASKS[env_id]
         model = _load_model(kind.xml)
-        self._batch = Batch(model, num_envs, threads, persistent=kind.contact_forces)
-        self._task: Task | None = kind(model, self._batch)
+        task = kind(model, Batch(model, num_envs, threads, persistent=kind.contact_forces))
+        self._task: Task | None = task
+        self._blank: Floats = task.batch.state[0].copy()
         low, high = model.actuator_ctrlrange.T.copy()
-        self._limit = gymnasium.spec(env_id).max_episode_steps
-        self._control: Floats = self._batch.bind("ctrl")
-        # MuJoCo silently resets a diverged simulation: only its warning counters tell.
-        self._divergences = self._batch.warning[:, _BAD_STATE, 1]
+        limit = gymnasium.spec(env_id).max_episode_steps
+        assert limit is not None, "Gymnasium registers every MuJoCo task with a time limit"
+        self._limit = limit
         self._rng = np.random.default_rng()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
-        self._observation: Floats = self._task.observe()
+        self._observation: Floats = task.observe()
         self.spec = EnvSpec(
             id=env_id,
             backend="mujoco",
             num_envs=num_envs,
             observation_size=self._observation.shape[1],
             actions=ContinuousActions(low=low, high=high),
-            max_episode_steps=self._limit,
+            max_episode_steps=limit,
         )
         self.last_info: dict[str, Floats] = {}
         """Gymnasium's reward parts of the last step [N] each, before any reset."""
@@ -68,6 +67,8 @@ class MujocoBatchEnv(VectorEnv):
     def reset(self, seed: int) -> Floats:
         """Start every environment anew, seeded, and return observations [N, O]."""
         self._rng = np.random.default_rng(seed)
+        # Unlike a write to the state, this also forgets divergences.
+        self._open_task().batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
         return self._restart(np.arange(self.spec.num_envs))
 
     def step(self, actions: NDArray[np.generic]) -> StepBatch:
@@ -80,21 +81,21 @@ class MujocoBatchEnv(VectorEnv):
             EnvironmentFault: an action, observation or reward is not finite, the simulation
                 diverged or MuJoCo failed; names the environment and the step of its episode.
         """
-        control = np.asarray(actions, dtype=np.float64)
-        if control.shape != self._control.shape:
-            raise EnvironmentFault(
-                f"{self.spec.id} takes actions of shape {self._control.shape}, got {control.shape}"
-            )
         task = self._open_task()
+        control = np.asarray(actions, dtype=np.float64)
+        if control.shape != task.ctrl.shape:
+            raise EnvironmentFault(
+                f"{self.spec.id} takes actions of shape {task.ctrl.shape}, got {control.shape}"
+            )
         self._require(np.isfinite(control), "action")
-        self._control[...] = control
+        task.ctrl[...] = control
         self._simulate(task)
         reached = task.observe()
         reward, terminated, self.last_info = task.outcome(control)
         self._require(np.isfinite(reward), "reward")
         self._require(np.isfinite(reached), "observation")
         self._elapsed += 1
-        truncated = np.zeros_like(terminated) if self._limit is None else self._elapsed >= self._limit
+        truncated = self._elapsed >= self._limit
         self._observation = reached
         ended = np.flatnonzero(terminated | truncated)
         return StepBatch(
@@ -118,9 +119,9 @@ class MujocoBatchEnv(VectorEnv):
             Observations of all environments [N, O].
         """
         task = self._open_task()
-        self._batch.reset(indices, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        task.batch.state[indices] = self._blank
         task.qpos[indices], task.qvel[indices] = qpos, qvel
-        self._batch.forward(indices)
+        task.batch.forward(indices)
         task.placed(indices)
         self._elapsed[indices] = 0
         self._observation = task.observe()
@@ -130,7 +131,7 @@ class MujocoBatchEnv(VectorEnv):
         """Everything needed to continue bit for bit, derived quantities that lag the state included."""
         task = self._open_task()
         return {
-            "simulation": self._batch.state.copy(),
+            "simulation": task.batch.state.copy(),
             "position": task.position.copy(),
             "elapsed": self._elapsed.copy(),
             "observation": self._observation.copy(),
@@ -151,7 +152,7 @@ class MujocoBatchEnv(VectorEnv):
                     f"saved environment state {name!r}: {self.spec.num_envs} x {self.spec.id} need "
                     f"shape {current.shape}, found {found}; resume with the run's own settings"
                 )
-        self._batch.state[...] = state["simulation"]
+        task.batch.state[...] = state["simulation"]
         task.position = state["position"].astype(np.float64)
         self._elapsed = state["elapsed"].astype(np.int64)
         self._observation = state["observation"].astype(np.float64)
@@ -162,7 +163,6 @@ class MujocoBatchEnv(VectorEnv):
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""
         self._task = None
-        self.__dict__.pop("_batch", None)
 
     def _open_task(self) -> Task:
         if self._task is None:
@@ -172,12 +172,13 @@ class MujocoBatchEnv(VectorEnv):
     def _simulate(self, task: Task) -> None:
         """Advance the physics by one environment step."""
         try:
-            self._batch.step(nstep=task.frame_skip)
+            task.batch.step(nstep=task.frame_skip)
         except SimulationError as error:
             index = int(error.ids[0])
-            raise self._fault(index, f"MuJoCo failed: {self._batch.error(index)}") from error
-        if self._divergences.any():
-            index = int(np.argwhere(self._divergences)[0, 0])
+            raise self._fault(index, f"MuJoCo failed: {task.batch.error(index)}") from error
+        # MuJoCo silently resets a diverged simulation: only its warning counters tell.
+        if task.divergences.any():
+            index = int(np.argwhere(task.divergences)[0, 0])
             raise self._fault(index, "the simulation diverged: its state is no longer finite")
         task.stepped()
 

@@ -26,10 +26,10 @@ class Reacher(Task):
 
     def start(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
         """Draw an arm pose and a target at rest in the disc of radius 0.2."""
-        qpos, _ = super().start(rng, count)
+        qpos = self._initial_qpos + rng.uniform(-self.noise, self.noise, (count, self.qpos.shape[1]))
+        qpos[:, -2:] = _reject(rng, count, (-0.2, -0.2), (0.2, 0.2), within=0.2)
         qvel = rng.uniform(-0.005, 0.005, (count, self.qvel.shape[1]))
         qvel[:, -2:] = 0.0
-        qpos[:, -2:] = _reject(rng, count, (-0.2, -0.2), (0.2, 0.2), within=0.2)
         return qpos, qvel
 
     def observe(self) -> Floats:
@@ -44,7 +44,7 @@ class Reacher(Task):
         distance = -_norm(self._fingertip - self._target)
         control = -squared_norm(actions)
         info = {"reward_dist": distance, "reward_ctrl": control}
-        return Outcome(distance + control, self._alive.copy(), info)
+        return Outcome(distance + control, self._no_end.copy(), info)
 
 
 class Pusher(Task):
@@ -81,7 +81,7 @@ class Pusher(Task):
         distance = -_norm(self._object - self._goal)
         control = -0.1 * squared_norm(actions)
         info = {"reward_dist": distance, "reward_ctrl": control, "reward_near": near}
-        return Outcome(distance + control + near, self._alive.copy(), info)
+        return Outcome(distance + control + near, self._no_end.copy(), info)
 
 
 class InvertedPendulum(Task):
@@ -125,7 +125,7 @@ class InvertedDoublePendulum(Task):
         """Pay 10 while the poles stand, charge for the tip's distance and for velocity."""
         x, y = self._tip[:, 0], self._tip[:, 2]
         terminated = y <= 1.0
-        survive = 10.0 * ~terminated
+        survive = 10.0 * (~terminated).astype(np.float64)
         distance = -(0.01 * x**2 + (y - 2.0) ** 2)
         velocity = -(1e-3 * self.qvel[:, 1] ** 2 + 5e-3 * self.qvel[:, 2] ** 2)
         info = {"reward_survive": survive, "distance_penalty": distance, "velocity_penalty": velocity}
@@ -134,7 +134,7 @@ class InvertedDoublePendulum(Task):
 
 def _norm(vectors: Floats) -> Floats:
     """Return Euclidean lengths [N]; `vecdot` sums as the `dot` in `numpy.linalg.norm` does."""
-    return np.sqrt(np.vecdot(vectors, vectors))
+    return np.asarray(np.sqrt(np.vecdot(vectors, vectors)))
 
 
 def _reject(

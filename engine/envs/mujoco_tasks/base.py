@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from engine.envs.base import Flags, Floats
 
+_BAD_STATE = slice(int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQACC) + 1)
+
 
 class Outcome(NamedTuple):
     """What a step earned."""
@@ -42,14 +44,21 @@ class Task(abc.ABC):
     """Whether the task reads ``cfrc_ext``; its batch must then be persistent."""
 
     def __init__(self, model: Any, batch: Batch) -> None:
-        self.dt: float = model.opt.timestep * self.frame_skip
+        self.timestep: float = model.opt.timestep
+        self.dt: float = self.timestep * self.frame_skip
+        self.batch = batch
         self.qpos: Floats = batch.bind("qpos")
         self.qvel: Floats = batch.bind("qvel")
+        self.ctrl: Floats = batch.bind("ctrl")
+        self.divergences: NDArray[np.int32] = batch.warning[:, _BAD_STATE, 1]
+        """How often MuJoCo found positions, velocities or accelerations unusable [N, 3]."""
         self.position: Floats = np.zeros(batch.nsim)
         """Position along x [N] that the next velocity is measured from; part of the state."""
-        self._model, self._batch = model, batch
+        self._contacts = ContactForces(model, batch) if self.contact_forces else None
+        self.forces: Floats = self._contacts.value if self._contacts else np.zeros((batch.nsim, 0))
+        """`ContactForces.value` [N, 6 B], or [N, 0]."""
         self._initial_qpos: Floats = model.qpos0.copy()
-        self._alive: Flags = np.zeros(batch.nsim, dtype=bool)
+        self._no_end: Flags = np.zeros(batch.nsim, dtype=bool)
 
     def start(self, rng: np.random.Generator, count: int) -> tuple[Floats, Floats]:
         """Draw initial positions [count, nq] and velocities [count, nv]."""
@@ -60,10 +69,13 @@ class Task(abc.ABC):
         return qpos, rng.uniform(-self.noise, self.noise, size)
 
     def placed(self, indices: NDArray[np.intp]) -> None:
-        """Take note that simulations ``indices`` were put into a new state."""
+        """Take note that simulations ``indices`` were put into a new state: without forces."""
+        self.forces[indices] = 0.0
 
     def stepped(self) -> None:
         """Compute what a step leaves out; called once after every step."""
+        if self._contacts:
+            self._contacts.refresh()
 
     @abc.abstractmethod
     def observe(self) -> Floats:
@@ -79,6 +91,7 @@ class Locomotion(Task):
 
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Measure velocities from the new positions."""
+        super().placed(indices)
         self.position = self.measure_position()
 
     def measure_position(self) -> Floats:
@@ -115,10 +128,6 @@ class ContactForces:
             self._batch.get_data(index, self._scratch)
             mujoco.mj_rnePostConstraint(self._model, self._scratch)
             self.value[index] = self._forces
-
-    def clear(self, indices: NDArray[np.intp]) -> None:
-        """Forget the forces on simulations ``indices``, as a reset does."""
-        self.value[indices] = 0.0
 
 
 def squared_norm(values: Floats) -> Floats:

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from mujoco.batch import Batch
-from numpy.typing import NDArray
 
 from engine.envs.base import Floats
-from engine.envs.mujoco_tasks.base import ContactForces, Locomotion, Outcome, Task, squared_norm
+from engine.envs.mujoco_tasks.base import Locomotion, Outcome, Task, squared_norm
 
 
 class Ant(Locomotion):
@@ -23,20 +22,7 @@ class Ant(Locomotion):
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
-        self._contacts = ContactForces(model, batch)
-        self._clipped: Floats = np.zeros_like(self._contacts.value)
         self._body_position: Floats = batch.bind("xpos")
-
-    def placed(self, indices: NDArray[np.intp]) -> None:
-        """Measure velocities from the new positions, without forces."""
-        super().placed(indices)
-        self._contacts.clear(indices)
-        self._clipped[indices] = 0.0
-
-    def stepped(self) -> None:
-        """Compute the contact forces."""
-        self._contacts.refresh()
-        np.clip(self._contacts.value, -1.0, 1.0, out=self._clipped)
 
     def measure_position(self) -> Floats:
         """Return the torso's x [N], which lags the state by a substep as in Gymnasium."""
@@ -44,7 +30,7 @@ class Ant(Locomotion):
 
     def observe(self) -> Floats:
         """Return positions but x and y, velocities, and clipped forces on all bodies but the world."""
-        return np.concatenate((self.qpos[:, 2:], self.qvel, self._clipped[:, 6:]), axis=1)
+        return np.concatenate((self.qpos[:, 2:], self.qvel, self._clipped_forces()[:, 6:]), axis=1)
 
     def outcome(self, actions: Floats) -> Outcome:
         """Pay for velocity and health, charge for control and contacts."""
@@ -53,7 +39,7 @@ class Ant(Locomotion):
         info = self.advance()
         survive = healthy.astype(np.float64)
         control = -0.5 * squared_norm(actions)
-        contact = -5e-4 * squared_norm(self._clipped)
+        contact = -5e-4 * squared_norm(self._clipped_forces())
         info.update(
             reward_forward=info["x_velocity"],
             reward_survive=survive,
@@ -61,6 +47,9 @@ class Ant(Locomotion):
             reward_contact=contact,
         )
         return Outcome(info["x_velocity"] + survive + (control + contact), ~healthy, info)
+
+    def _clipped_forces(self) -> Floats:
+        return self.forces.clip(-1.0, 1.0)
 
 
 class _Humanoid(Task):
@@ -72,7 +61,6 @@ class _Humanoid(Task):
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
-        self._contacts = ContactForces(model, batch)
         inertia, velocity = batch.bind("cinert"), batch.bind("cvel")
         count = batch.nsim
         self._observed: tuple[Floats, ...] = (
@@ -81,17 +69,8 @@ class _Humanoid(Task):
             inertia.reshape(count, -1)[:, inertia.shape[2] :],
             velocity.reshape(count, -1)[:, velocity.shape[2] :],
             batch.bind("qfrc_actuator")[:, 6:],
-            self._contacts.value[:, 6:],
+            self.forces[:, 6:],
         )
-
-    def placed(self, indices: NDArray[np.intp]) -> None:
-        """Start without forces."""
-        super().placed(indices)
-        self._contacts.clear(indices)
-
-    def stepped(self) -> None:
-        """Compute the contact forces."""
-        self._contacts.refresh()
 
     def observe(self) -> Floats:
         """Return positions but x and y, velocities, and per body inertia, velocity and forces."""
@@ -99,7 +78,7 @@ class _Humanoid(Task):
 
     def contact_cost(self) -> Floats:
         """Return the charge for contact forces [N], at most 10."""
-        return np.minimum(5e-7 * squared_norm(self._contacts.value), 10.0)
+        return np.minimum(5e-7 * squared_norm(self.forces), 10.0)
 
 
 class Humanoid(_Humanoid, Locomotion):
@@ -110,20 +89,20 @@ class Humanoid(_Humanoid, Locomotion):
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
         self._mass_positions: Floats = batch.bind("xipos")
-        self._masses: Floats = model.body_mass[:, None].copy()
+        self._masses: Floats = model.body_mass.copy()
         self._mass: float = model.body_mass.sum()
 
     def measure_position(self) -> Floats:
         """Return x of the centre of mass [N], which lags the state by a substep as in Gymnasium."""
-        moments = self._mass_positions[:, :, :1] * self._masses
-        return np.asarray(moments.sum(axis=1)[:, 0] / self._mass)
+        moments = np.einsum("b,nbj->nj", self._masses, self._mass_positions)
+        return np.asarray(moments[:, 0] / self._mass)
 
     def outcome(self, actions: Floats) -> Outcome:
         """Pay for velocity and health, charge for control and contacts."""
         height = self.qpos[:, 2]
         healthy = (height > 1.0) & (height < 2.0)
         info = self.advance()
-        survive = 5.0 * healthy
+        survive = 5.0 * healthy.astype(np.float64)
         forward = 1.25 * info["x_velocity"]
         control = -0.1 * squared_norm(actions)
         contact = -self.contact_cost()
@@ -140,8 +119,8 @@ class HumanoidStandup(_Humanoid):
 
     def outcome(self, actions: Floats) -> Outcome:
         """Pay for height, charge for control and impacts."""
-        up = self.qpos[:, 2] / float(self._model.opt.timestep)
+        up = self.qpos[:, 2] / self.timestep
         control = -0.1 * squared_norm(actions)
         impact = -self.contact_cost()
         info = {"reward_linup": up, "reward_quadctrl": control, "reward_impact": impact}
-        return Outcome(up + control + impact + 1.0, self._alive.copy(), info)
+        return Outcome(up + control + impact + 1.0, self._no_end.copy(), info)

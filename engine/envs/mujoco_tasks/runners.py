@@ -30,7 +30,7 @@ class HalfCheetah(Locomotion):
         info = self.advance()
         control = -self.control_weight * squared_norm(actions)
         info["reward_forward"], info["reward_ctrl"] = info["x_velocity"], control
-        return Outcome(info["x_velocity"] + control, self._alive.copy(), info)
+        return Outcome(info["x_velocity"] + control, self._no_end.copy(), info)
 
 
 class Swimmer(HalfCheetah):
