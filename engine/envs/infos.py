@@ -46,13 +46,11 @@ def extract_final_observations(infos: Any, num_envs: int) -> list[NDArray[Any] |
     found: list[NDArray[Any] | None] = [None] * num_envs
     if not isinstance(infos, Mapping):
         return found
-    sources = [_entries(infos.get(key), _mask(infos, key)) for key in _OBSERVATION_KEYS]
-    sources += [
-        ((index, entry.get(key)) for index, entry in iter_final_info_entries(infos))
-        for key in _OBSERVATION_KEYS
-    ]
-    for source in sources:
-        for index, value in source:
+    finished = iter_final_info_entries(infos)
+    for key in _OBSERVATION_KEYS:
+        beside = _entries(infos.get(key), _mask(infos, key))
+        inside = [(index, entry.get(key)) for index, entry in finished]
+        for index, value in (*beside, *inside):
             if index < num_envs and found[index] is None:
                 found[index] = _as_numbers(value)
     return found
@@ -95,7 +93,7 @@ def _as_numbers(value: Any) -> NDArray[Any] | None:
         return None
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError):  # ragged lists
+    except Exception:  # ragged lists, hostile objects
         return None
     return array if array.dtype.kind in "biuf" else None
 
@@ -110,6 +108,10 @@ def _is_index(key: Any) -> bool:
     return isinstance(key, (int, np.integer)) and not isinstance(key, bool) and bool(key >= 0)
 
 
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
 def _keyed_by_index(values: Mapping[Any, Any]) -> bool:
     return bool(values) and all(_is_index(key) for key in values)
 
@@ -119,7 +121,7 @@ def _entries(values: Any, mask: NDArray[np.bool_] | None) -> Iterator[tuple[int,
     pairs: Iterator[tuple[Any, Any]]
     if isinstance(values, Mapping):
         pairs = iter(sorted((key, value) for key, value in values.items() if _is_index(key)))
-    elif isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim > 0):
+    elif _is_sequence(values):
         pairs = iter(enumerate(values))
     else:
         return
@@ -145,7 +147,7 @@ def _slice(values: Mapping[Any, Any], index: int) -> dict[str, Any]:
             continue
         if isinstance(value, Mapping):
             part[key] = _slice(value, index)
-        elif isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
+        elif _is_sequence(value):
             part.update({key: value[index]} if index < len(value) else {})
         else:
             part[key] = value
