@@ -74,7 +74,7 @@ class VMPOTrainer(Trainer):
         channel: Channel | None = None,
     ) -> None:
         base = config or SEED_CONFIG
-        settings = {
+        settings: dict[str, dict[str, Any]] = {
             "run": {"seed": seed, "device": torch.device(device).type},
             "env": {"id": env_id, "num_envs": num_envs},
             "network": {"policy_layer_sizes": policy_layer_sizes, "value_layer_sizes": value_layer_sizes},
