@@ -67,8 +67,7 @@ class MujocoBatchEnv(VectorEnv):
     def reset(self, seed: int) -> Floats:
         """Start every environment anew, seeded, and return observations [N, O]."""
         self._rng = np.random.default_rng(seed)
-        # Unlike a write to the state, this also forgets divergences.
-        self._open_task().batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self._open_task().forget()
         return self._restart(np.arange(self.spec.num_envs))
 
     def step(self, actions: NDArray[np.generic]) -> StepBatch:
@@ -96,10 +95,11 @@ class MujocoBatchEnv(VectorEnv):
         self._require(np.isfinite(reached), "observation")
         self._elapsed += 1
         truncated = self._elapsed >= self._limit
-        self._observation = reached
         ended = np.flatnonzero(terminated | truncated)
+        observation = self._restart(ended) if ended.size else reached
+        self._observation = observation.copy()
         return StepBatch(
-            observation=self._restart(ended) if ended.size else reached,
+            observation=observation,
             next_observation=reached,
             reward=reward,
             terminated=terminated,
@@ -124,8 +124,9 @@ class MujocoBatchEnv(VectorEnv):
         task.batch.forward(indices)
         task.placed(indices)
         self._elapsed[indices] = 0
-        self._observation = task.observe()
-        return self._observation
+        observation = task.observe()
+        self._observation = observation.copy()
+        return observation
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
         """Everything needed to continue bit for bit, derived quantities that lag the state included."""
@@ -152,13 +153,14 @@ class MujocoBatchEnv(VectorEnv):
                     f"saved environment state {name!r}: {self.spec.num_envs} x {self.spec.id} need "
                     f"shape {current.shape}, found {found}; resume with the run's own settings"
                 )
+        task.forget()
         task.batch.state[...] = state["simulation"]
         task.position = state["position"].astype(np.float64)
         self._elapsed = state["elapsed"].astype(np.int64)
         self._observation = state["observation"].astype(np.float64)
         self._rng = _generator(state["generator"].astype(np.uint64))
         self.last_info = {}
-        return self._observation
+        return self._observation.copy()
 
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""

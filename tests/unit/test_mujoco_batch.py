@@ -80,6 +80,16 @@ def test_arrays_of_a_step_are_the_callers_to_keep() -> None:
         assert_array_equal(getattr(first, name), copy, err_msg=name)
 
 
+def test_a_caller_may_change_observations_without_harm() -> None:
+    env = MujocoBatchEnv("Hopper-v5", 4, threads=1)
+    env.reset(0)[...] = np.nan
+    assert np.isfinite(env.state_dict()["observation"]).all()
+    run(env, 1)[0].observation[...] = np.nan
+    assert np.isfinite(env.state_dict()["observation"]).all()
+    env.load_state_dict(env.state_dict())[...] = np.nan
+    assert np.isfinite(env.state_dict()["observation"]).all()
+
+
 @pytest.mark.parametrize("env_id", sorted(SUPPORTED_IDS))
 def test_a_saved_state_continues_bit_for_bit_in_a_new_environment(env_id: str) -> None:
     env = MujocoBatchEnv(env_id, 4, threads=2)
@@ -168,12 +178,16 @@ def test_a_diverged_simulation_is_a_fault(
     monkeypatch.chdir(tmp_path)  # MuJoCo reports a divergence to stderr and to a log file
     env = MujocoBatchEnv("Hopper-v5", 3, threads=1)
     env.reset(0)
+    healthy = env.state_dict()
     env.place(np.array([1]), np.full((1, 6), np.nan), np.zeros((1, 6)))
     with pytest.raises(EnvironmentFault, match=r"environment 1 at step 1 .* diverged"):
         env.step(np.zeros((3, 3)))
     assert "unstable" in capfd.readouterr().err
-    env.reset(0)  # a fresh start clears the fault
-    assert np.isfinite(run(env, 1)[0].reward).all()
+    # A fresh start and an earlier state both clear the fault.
+    env.load_state_dict(healthy)
+    run(env, 1)
+    env.reset(0)
+    run(env, 1)
 
 
 def test_an_error_inside_mujoco_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,6 +68,10 @@ class Task(abc.ABC):
             return qpos, self.noise * rng.standard_normal(size)
         return qpos, rng.uniform(-self.noise, self.noise, size)
 
+    def forget(self) -> None:
+        """Clear states and, unlike a write to the states, divergences."""
+        self.batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Take note that simulations ``indices`` were put into a new state: without forces."""
         self.forces[indices] = 0.0
