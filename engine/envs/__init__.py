@@ -6,6 +6,7 @@ when it is used.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,7 +140,8 @@ def check_env(env_id: str, backend: str = "auto") -> EnvSpec:
         BackendUnavailableError: a package is missing; the message has the command that installs it.
         EnvironmentFault: the environment cannot be made.
     """
-    return BACKENDS[resolve_backend(env_id, backend)].describe(env_id)
+    resolved = resolve_backend(env_id, backend)
+    return dataclasses.replace(BACKENDS[resolved].describe(env_id), backend=resolved)
 
 
 def list_environments() -> list[EnvListing]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import inspect
 import math
 import warnings
@@ -39,7 +38,7 @@ _DM_CONTROL_COMMAND = "pip install 'vmpo-tui[dm-control]'"
 
 def registered_ids() -> list[str]:
     """Return every id that `find_registration` knows, dm_control tasks as dm_control/<domain>/<task>."""
-    if importlib.util.find_spec("shimmy") and importlib.util.find_spec("dm_control"):
+    with contextlib.suppress(BackendUnavailableError):
         _register_dm_control()
     return [_public_id(name) for name in gym.registry]
 
@@ -156,7 +155,7 @@ def _register_dm_control() -> None:
             importlib.import_module("dm_control")
             _drop_stale_fields()
             importlib.import_module("shimmy")
-    except ImportError as error:
+    except Exception as error:  # dm_control also fails on drivers and on other versions of MuJoCo
         raise BackendUnavailableError(
             f"{DM_CONTROL} environments need shimmy and dm_control ({error}): {_DM_CONTROL_COMMAND}"
         ) from error
