@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -110,7 +111,10 @@ def test_the_doctor_says_how_to_install_what_is_missing(run, no_gl, monkeypatch)
 def test_a_reader_that_leaves_early_is_told_nothing():
     program = "from vmpo_tui.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", program, "presets", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", program, "presets", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     ) as process:
         assert process.stdout is not None
         process.stdout.close()  # before anything can be written

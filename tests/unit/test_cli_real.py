@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from tests.unit.cli_runner import Runner
 
+ROOT = str(Path(__file__).parents[2])
 SETTINGS = (
     "vmpo.rollout_steps=32",
     "vmpo.epochs=1",
@@ -92,7 +94,7 @@ def test_ctrl_c_on_a_terminal_saves_and_stops(tmp_path):
         stderr=theirs,
         cwd=tmp_path,
         start_new_session=True,
-        env={**os.environ, "TERM": "xterm-256color", "NO_COLOR": "1", "COLUMNS": "100"},
+        env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm-256color", "NO_COLOR": "1", "COLUMNS": "100"},
     ) as process:
         os.close(theirs)
         try:
