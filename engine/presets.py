@@ -26,7 +26,32 @@ class Preset:
         return any(fnmatch.fnmatchcase(env_id, pattern) for pattern in self.pattern.split("|"))
 
 
-PRESETS: tuple[Preset, ...] = (Preset("default", "*", {}, "the defaults"),)
+LOCOMOTION: Mapping[str, Mapping[str, Any]] = {
+    "env": {"num_envs": 32},
+    "network": {"std_init": 0.3},
+    "vmpo": {"rollout_steps": 64, "epsilon_eta": 0.5, "epsilon_mu": 0.05, "epsilon_sigma": 5e-3},
+}
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "locomotion",
+        "HalfCheetah-*|Hopper-*|Walker2d-*|Ant-*|Humanoid*|Swimmer-*|dm_control/*",
+        LOCOMOTION,
+        "a small first sigma: with 1.0 most actions are clipped, and HalfCheetah learns five times slower",
+    ),
+    Preset(
+        "discrete",
+        "CartPole-*|Acrobot-*|LunarLander-*|MountainCar-*",
+        {
+            "env": {"num_envs": 8, "normalize_reward": False},
+            "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.02, "minibatch_size": 128},
+            "optimizer": {"policy_lr": 1e-3, "value_lr": 1e-3},
+            "evaluation": {"interval": 20_000},
+        },
+        "small state, few actions: short rollouts, large steps",
+    ),
+    Preset("default", "*", {}, "the defaults"),
+)
 
 
 def preset_for(env_id: str) -> Preset:

@@ -1,0 +1,238 @@
+"""What the screens show of a run: pure ``apply(view, event) -> view``, without Textual.
+
+The view is a frozen value, except for its histories: growing buffers that successive views share, so that
+an event of a week-long run costs no more than the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import events
+from vmpo_tui.text import number, printable, si
+
+LOG_LINES = 1000
+"""Newest log lines kept; events.jsonl has them all."""
+
+
+class Series:
+    """A curve that grows at its end: x and y buffers that double when full."""
+
+    def __init__(self) -> None:
+        self._data: NDArray[np.float64] = np.empty((2, 256))
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, x: float, y: float) -> None:
+        """Add a point; amortised O(1)."""
+        if self._size == self._data.shape[1]:
+            self._data = np.concatenate([self._data, np.empty_like(self._data)], axis=1)
+        self._data[:, self._size] = x, y
+        self._size += 1
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Abscissae so far, a view."""
+        return self._data[0, : self._size]
+
+    @property
+    def y(self) -> NDArray[np.float64]:
+        """Ordinates so far, a view."""
+        return self._data[1, : self._size]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Every curve of a run by metric name, with x in environment steps; shared between views."""
+
+    metrics: dict[str, Series] = field(default_factory=dict)
+    episodes: Series = field(default_factory=Series)
+    """Raw return of each training episode."""
+    evaluations: Series = field(default_factory=Series)
+    """Mean return of each evaluation."""
+    deviations: Series = field(default_factory=Series)
+    """Standard deviation of each evaluation's returns."""
+
+    def record(self, metrics: Mapping[str, float]) -> None:
+        """Add a row of metrics."""
+        step = metrics["env_steps"]
+        for name, value in metrics.items():
+            self.metrics.setdefault(name, Series()).append(step, value)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the event list."""
+
+    env_steps: int
+    text: str
+    kind: str
+    """info, score, good, warning or error; decides the colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as the screens see it."""
+
+    state: str = "starting"
+    """starting, training, evaluating, pausing, paused, stopping, finished or failed."""
+    phase: str = "starting the engine"
+    """In plain words, while the state is starting."""
+    env_id: str = ""
+    backend: str = ""
+    num_envs: int = 0
+    seed: int = 0
+    run_dir: str = ""
+    total_steps: int = 0
+    env_steps: int = 0
+    updates: int = 0
+    seconds: float = 0.0
+    steps_per_second: float = 0.0
+    """Smoothed over the last updates."""
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    """Bound of each constraint by metric name (kl/mean, kl/covariance, kl/policy, estep/kl)."""
+    latest: Mapping[str, float] = field(default_factory=dict)
+    """The newest row of metrics."""
+    episode_return: float | None = None
+    """Training return, smoothed over episodes."""
+    score: tuple[float, float] | None = None
+    """Mean and standard deviation of the newest evaluation."""
+    best: float | None = None
+    """Highest mean of an evaluation."""
+    checkpoint: str | None = None
+    log: tuple[LogLine, ...] = ()
+    failure: events.RunFailed | None = None
+    finish: events.RunFinished | None = None
+    history: History = field(default_factory=History)
+
+    @property
+    def over(self) -> bool:
+        """Whether the engine has said its last word."""
+        return self.finish is not None or self.failure is not None
+
+    @property
+    def progress(self) -> float:
+        """Share of the target reached, in [0, 1]."""
+        return min(1.0, self.env_steps / self.total_steps) if self.total_steps else 0.0
+
+    @property
+    def eta(self) -> float:
+        """Seconds until the target at the present speed; inf while unknown."""
+        if self.steps_per_second <= 0:
+            return float("inf")
+        return max(0, self.total_steps - self.env_steps) / self.steps_per_second
+
+
+def request_pause(view: RunView) -> RunView:
+    """Say that a pause was asked for; the engine confirms it."""
+    return replace(view, state="pausing") if view.state in {"training", "evaluating"} else view
+
+
+def request_stop(view: RunView) -> RunView:
+    """Say that a stop was asked for; the engine confirms it."""
+    return view if view.over else replace(view, state="stopping")
+
+
+def note(view: RunView, text: str, kind: str = "info") -> RunView:
+    """Add a line of the screen's own to the log."""
+    line = LogLine(view.env_steps, printable(text), kind)
+    return replace(view, log=(*view.log[-LOG_LINES:], line))
+
+
+def apply(view: RunView, event: events.Event) -> RunView:
+    """Return the view after an event."""
+    match event:
+        case events.RunStarted():
+            return _started(view, event)
+        case events.PhaseChanged(phase=phase):
+            return _phase(view, phase)
+        case events.UpdateCompleted():
+            return _updated(view, event)
+        case events.EvaluationCompleted():
+            return _evaluated(view, event)
+        case events.CheckpointSaved(path=path, best=best, seconds=seconds):
+            kind = "best checkpoint" if best else "checkpoint"
+            text = f"{kind} saved in {seconds:.2f} s: {path}"
+            return replace(note(view, text, "good" if best else "info"), checkpoint=path)
+        case events.RunPaused():
+            return note(replace(view, state="paused"), "paused")
+        case events.RunResumed():
+            return note(replace(view, state="training"), "training goes on")
+        case events.Warned(message=message):
+            return note(view, message, "warning")
+        case events.RunFinished():
+            return _finished(view, event)
+        case events.RunFailed() if view.failure is not None:
+            return view  # the first report came from where it happened
+        case events.RunFailed(error=error, kind=kind):
+            return note(replace(view, state="failed", failure=event), f"{kind}: {error}", "error")
+    return view
+
+
+def _started(view: RunView, event: events.RunStarted) -> RunView:
+    vmpo = event.config.get("vmpo", {})
+    names = {"kl/mean": "epsilon_mu", "kl/covariance": "epsilon_sigma", "kl/policy": "epsilon_mu"}
+    names["estep/kl"] = "epsilon_eta"
+    verb = "resumed" if event.env_steps else "started"
+    view = replace(
+        view,
+        env_id=printable(event.env_id),
+        backend=event.backend,
+        num_envs=event.num_envs,
+        seed=event.seed,
+        run_dir=event.run_dir,
+        total_steps=event.total_steps,
+        env_steps=event.env_steps,
+        updates=event.updates,
+        bounds={metric: float(vmpo[key]) for metric, key in names.items() if key in vmpo},
+    )
+    return note(view, f"{verb} {event.env_id}, seed {event.seed}, in {event.run_dir}")
+
+
+def _phase(view: RunView, phase: str) -> RunView:
+    if view.state in {"pausing", "stopping"}:  # shown until the engine confirms
+        return view
+    known = phase in {"training", "evaluating", "paused"}
+    return replace(view, state=phase if known else view.state, phase=phase)
+
+
+def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
+    metrics = event.metrics
+    view.history.record(metrics)
+    episode_return = view.episode_return
+    for value in event.episode_returns:
+        view.history.episodes.append(metrics["env_steps"], value)
+        episode_return = value if episode_return is None else 0.9 * episode_return + 0.1 * value
+    speed = metrics["steps_per_second"]
+    return replace(
+        view,
+        env_steps=int(metrics["env_steps"]),
+        updates=int(metrics["updates"]),
+        seconds=metrics["seconds"],
+        steps_per_second=0.9 * view.steps_per_second + 0.1 * speed if view.steps_per_second else speed,
+        latest=metrics,
+        episode_return=episode_return,
+    )
+
+
+def _evaluated(view: RunView, event: events.EvaluationCompleted) -> RunView:
+    mean, std = float(np.mean(event.returns)), float(np.std(event.returns))
+    view.history.evaluations.append(event.env_steps, mean)
+    view.history.deviations.append(event.env_steps, std)
+    best = mean if view.best is None else max(view.best, mean)
+    suffix = ", the best so far" if event.best else ""
+    text = f"evaluated: {number(mean)} ± {number(std)} over {len(event.returns)} episodes{suffix}"
+    view = replace(view, score=(mean, std), best=best, env_steps=max(view.env_steps, event.env_steps))
+    return note(view, text, "score")
+
+
+def _finished(view: RunView, event: events.RunFinished) -> RunView:
+    view = replace(view, state="finished", finish=event, seconds=event.seconds)
+    texts = {"completed": "target reached", "stopped": "saved and stopped", "discarded": "stopped, not saved"}
+    return note(view, f"{texts.get(event.reason, event.reason)} at {si(event.env_steps)} steps", "good")
