@@ -300,9 +300,10 @@ class GymnasiumEnv(VectorEnv):
 
 
 def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> AsyncVectorEnv[Any, Any]:
-    multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", __name__])  # starts workers faster
+    # The trainer may run in a thread beside a screen's: forking that process could deadlock. A server that
+    # has imported everything forks instead.
+    multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", __name__])
     try:
-        # The trainer may run in a thread beside a screen's: forking that process could deadlock.
         return AsyncVectorEnv(makers, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
     except (EOFError, OSError) as error:
         reason = f"{type(error).__name__}: {error}"

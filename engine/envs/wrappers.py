@@ -40,22 +40,31 @@ def registered_ids() -> list[str]:
     """Return every id that `find_registration` knows, dm_control tasks as dm_control/<domain>/<task>."""
     with contextlib.suppress(BackendUnavailableError):
         _register_dm_control()
-    return [_public_id(name) for name in gym.registry]
+    return [_public_id(registration) for registration in _trainable()]
+
+
+def _trainable() -> list[Registration]:
+    """Return what is registered, but for adapters and for dm_control beyond its suite.
+
+    The rest of dm_control draws pictures, and without a display aborts the process.
+    """
+    return [
+        registration
+        for registration in gym.registry.values()
+        if registration.id not in _ADAPTERS
+        and (registration.namespace != "dm_control" or "-" in registration.name)
+    ]
 
 
 def newest_registrations() -> list[tuple[str, str]]:
     """Return (id, family) of the newest version of every environment, adapters left out."""
     registered_ids()
     newest: dict[tuple[str | None, str], Registration] = {}
-    for registration in gym.registry.values():
+    for registration in _trainable():
         key = (registration.namespace, registration.name)
         if key not in newest or (registration.version or 0) > (newest[key].version or 0):
             newest[key] = registration
-    return [
-        (_public_id(registration.id), _family(registration))
-        for registration in newest.values()
-        if registration.id not in _ADAPTERS
-    ]
+    return [(_public_id(registration), _family(registration)) for registration in newest.values()]
 
 
 def _family(registration: Registration) -> str:
@@ -82,11 +91,11 @@ def find_registration(env_id: str) -> Registration:
         )
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()
-    registration = gym.registry.get(_registered_id(env_id))
-    if registration is None:
-        hint = nearest(env_id, registered_ids()) or "; `vmpo envs` lists what can be trained"
-        raise ConfigError(f"unknown environment {env_id!r}{hint}")
-    return registration
+    for registration in _trainable():
+        if _public_id(registration) == env_id:
+            return registration
+    hint = nearest(env_id, registered_ids()) or "; `vmpo envs` lists what can be trained"
+    raise ConfigError(f"unknown environment {env_id!r}{hint}")
 
 
 def instantiate(registration: Registration) -> Env:
@@ -96,7 +105,7 @@ def instantiate(registration: Registration) -> Env:
         BackendUnavailableError: a package that it needs is missing.
         EnvironmentFault: its constructor raised.
     """
-    env_id = _public_id(registration.id)
+    env_id = _public_id(registration)
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()  # a worker process has not been through `find_registration`
     try:
@@ -116,7 +125,7 @@ def _without_advice(registration: Registration) -> Iterator[None]:
     """Keep warnings off the screen, and MuJoCo's (HalfCheetah has one) out of MUJOCO_LOG.TXT as well."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if "mujoco" not in str(registration.entry_point):
+        if registration.namespace != "dm_control" and "mujoco" not in str(registration.entry_point):
             yield
             return
         import mujoco
@@ -133,14 +142,12 @@ def _command(registration: Registration) -> str:
     return " (pip install 'vmpo-tui[box2d]')" if ".box2d." in str(registration.entry_point) else ""
 
 
-def _registered_id(env_id: str) -> str:
-    domain, slash, task = env_id.removeprefix(DM_CONTROL).partition("/")
-    return f"{DM_CONTROL}{domain}-{task}-v0" if env_id.startswith(DM_CONTROL) and slash else env_id
-
-
-def _public_id(name: str) -> str:
-    domain, dash, task = name.removeprefix(DM_CONTROL).removesuffix("-v0").partition("-")
-    return f"{DM_CONTROL}{domain}/{task}" if name.startswith(DM_CONTROL) and dash else name
+def _public_id(registration: Registration) -> str:
+    """Return the id that users write: shimmy registers dm_control/<domain>/<task> with a dash and -v0."""
+    if registration.namespace != "dm_control":
+        return registration.id
+    domain, _, task = registration.name.partition("-")
+    return f"{DM_CONTROL}{domain}/{task}"
 
 
 def _register_dm_control() -> None:

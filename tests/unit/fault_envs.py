@@ -42,6 +42,8 @@ class FaultyEnv(gym.Env[Any, Any]):
     def __init__(self, fault: str = "") -> None:
         self.fault = fault
         self.episodes = 0
+        if fault == "worker" and multiprocessing.parent_process():
+            os._exit(4)
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         self.episodes += 1
@@ -173,6 +175,7 @@ _FAULTS = (
     "hanging-reset",
     "hang",
     "die",
+    "worker",
     "close",
     "hanging-close",
 )

@@ -99,7 +99,8 @@ def test_missing_dm_control_gets_the_command(monkeypatch: pytest.MonkeyPatch, pa
 def test_an_unknown_dm_control_task_gets_the_nearest() -> None:
     pytest.importorskip("dm_control")
     assert "did you mean 'dm_control/cartpole/swingup'" in message("dm_control/cartpole/swingupp")
-    message("dm_control/cartpole")
+    for beyond_the_suite in ("dm_control/cartpole-swingup-v0", "dm_control/compatibility-env-v0"):
+        assert message(beyond_the_suite).startswith(f"unknown environment '{beyond_the_suite}'")
 
 
 def test_mujoco_lists_what_it_knows() -> None:

@@ -139,6 +139,12 @@ def test_a_worker_that_dies_is_named(make: Make) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_that_cannot_start_is_reported(make: Make) -> None:
+    with pytest.raises(EnvironmentFault, match="a worker process of Faulty/worker-v0 ended while starting"):
+        make("Faulty/worker-v0", asynchronous=True)
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.parametrize(("fault", "action"), [("hang", BREAK), ("hanging-reset", END)])
 def test_a_worker_that_hangs_is_named_and_ended(
     make: Make, monkeypatch: pytest.MonkeyPatch, fault: str, action: float
