@@ -6,8 +6,9 @@ an event of a week-long run costs no more than the first one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,33 +147,9 @@ def note(view: RunView, text: str, kind: str = "info") -> RunView:
 
 
 def apply(view: RunView, event: events.Event) -> RunView:
-    """Return the view after an event."""
-    match event:
-        case events.RunStarted():
-            return _started(view, event)
-        case events.PhaseChanged(phase=phase):
-            return _phase(view, phase)
-        case events.UpdateCompleted():
-            return _updated(view, event)
-        case events.EvaluationCompleted():
-            return _evaluated(view, event)
-        case events.CheckpointSaved(path=path, best=best, seconds=seconds):
-            kind = "best checkpoint" if best else "checkpoint"
-            text = f"{kind} saved in {seconds:.2f} s: {path}"
-            return replace(note(view, text, "good" if best else "info"), checkpoint=path)
-        case events.RunPaused():
-            return note(replace(view, state="paused"), "paused")
-        case events.RunResumed():
-            return note(replace(view, state="training"), "training goes on")
-        case events.Warned(message=message):
-            return note(view, message, "warning")
-        case events.RunFinished():
-            return _finished(view, event)
-        case events.RunFailed() if view.failure is not None:
-            return view  # the first report came from where it happened
-        case events.RunFailed(error=error, kind=kind):
-            return note(replace(view, state="failed", failure=event), f"{kind}: {error}", "error")
-    return view
+    """Return the view after an event; one of an unknown kind changes nothing."""
+    handler = _HANDLERS.get(type(event))
+    return handler(view, event) if handler else view
 
 
 def _started(view: RunView, event: events.RunStarted) -> RunView:
@@ -236,3 +213,29 @@ def _finished(view: RunView, event: events.RunFinished) -> RunView:
     view = replace(view, state="finished", finish=event, seconds=event.seconds)
     texts = {"completed": "target reached", "stopped": "saved and stopped", "discarded": "stopped, not saved"}
     return note(view, f"{texts.get(event.reason, event.reason)} at {si(event.env_steps)} steps", "good")
+
+
+def _saved(view: RunView, event: events.CheckpointSaved) -> RunView:
+    kind = "best checkpoint" if event.best else "checkpoint"
+    text = f"{kind} saved in {event.seconds:.2f} s: {event.path}"
+    return replace(note(view, text, "good" if event.best else "info"), checkpoint=event.path)
+
+
+def _failed(view: RunView, event: events.RunFailed) -> RunView:
+    if view.failure is not None:
+        return view  # the first report came from where it happened
+    return note(replace(view, state="failed", failure=event), f"{event.kind}: {event.error}", "error")
+
+
+_HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
+    events.RunStarted: _started,
+    events.PhaseChanged: lambda view, event: _phase(view, event.phase),
+    events.UpdateCompleted: _updated,
+    events.EvaluationCompleted: _evaluated,
+    events.CheckpointSaved: _saved,
+    events.RunPaused: lambda view, event: note(replace(view, state="paused"), "paused"),
+    events.RunResumed: lambda view, event: note(replace(view, state="training"), "training goes on"),
+    events.Warned: lambda view, event: note(view, event.message, "warning"),
+    events.RunFinished: _finished,
+    events.RunFailed: _failed,
+}

@@ -1,0 +1,70 @@
+"""A figure with its history: label, value and a small curve."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.text import Text
+from textual.widget import Widget
+
+from vmpo_tui.run_view import Series
+from vmpo_tui.text import number
+from vmpo_tui.widgets import raster
+
+
+class Tile(Widget):
+    """One metric: its name and newest value on a line, its history in braille under it."""
+
+    COMPONENT_CLASSES = {"tile--label", "tile--value", "tile--curve"}
+    DEFAULT_CSS = """
+    Tile { height: 3; padding: 0 1; }
+    Tile .tile--label { color: $text-muted; }
+    Tile .tile--value { color: $text; text-style: bold; }
+    Tile .tile--curve { color: $secondary; }
+    """
+
+    def __init__(self, label: str, *, logarithmic: bool = False, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._label = label
+        self._logarithmic = logarithmic
+        self._series: Series | None = None
+
+    def show(self, series: Series | None) -> None:
+        """Show the newest value and the history of a series."""
+        self._series = series
+        self.refresh()
+
+    def render(self) -> Text:
+        """Return the figure as text of the widget's size."""
+        width, height = self.content_size.width, self.content_size.height
+        value = number(float(self._series.y[-1])) if self._series else "-"
+        label = self._label[: max(0, width - len(value) - 1)]
+        text = Text(no_wrap=True, end="")
+        text.append(label, self.get_component_rich_style("tile--label", partial=True))
+        text.append(" " * max(1, width - len(label) - len(value)))
+        text.append(value, self.get_component_rich_style("tile--value", partial=True))
+        if self._series and height > 1 and width > 0:
+            style = self.get_component_rich_style("tile--curve", partial=True)
+            for row in sparkline(self._series, width, height - 1, logarithmic=self._logarithmic):
+                text.append("\n" + row, style)
+        return text
+
+
+def sparkline(series: Series, width: int, height: int, *, logarithmic: bool = False) -> list[str]:
+    """Rows of braille that show a whole series, its own range filling the height.
+
+    Args:
+        series: at least one point.
+        width: characters.
+        height: rows.
+        logarithmic: draw log10 of the positive values; others leave gaps.
+    """
+    x, y = series.x, series.y
+    if logarithmic:
+        y = np.log10(y, where=y > 0, out=np.full_like(y, np.nan))
+    finite = y[np.isfinite(y)]
+    if not len(finite):
+        return [" " * width] * height
+    bottom, top = raster.padded_range(float(finite.min()), float(finite.max()))
+    window = raster.Window(float(x[0]), max(float(x[-1]), float(x[0]) + 1.0), bottom, top)
+    codes = raster.braille(raster.curve(x, y, window, width, height))
+    return ["".join(map(chr, row)) for row in codes.tolist()]
