@@ -29,6 +29,7 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
+from vmpo_tui.text import printable
 
 LINE_SECONDS = 10.0
 """Between two plain lines."""
@@ -39,15 +40,6 @@ RECENT_EPISODES = 100
 KEY_FIGURES = ("env_steps", "steps_per_second", "dual/temperature", "loss/value", "loss/policy")
 
 Clock = Callable[[], float]
-
-
-def printable(text: object) -> str:
-    """Return a text from outside on one line, with control characters escaped."""
-    line = " ".join(str(text).split())
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in line
-    )
 
 
 class Display(Protocol):

@@ -8,7 +8,7 @@ from rich.console import Console
 from engine.channel import Channel
 from engine.events import EvaluationCompleted, Event, PhaseChanged, RunFailed, Warned
 from tests.unit.cli_runner import row, started
-from vmpo_tui.console import LINE_SECONDS, ConsoleChannel, PlainDisplay, ProgressDisplay, describe, printable
+from vmpo_tui.console import LINE_SECONDS, ConsoleChannel, PlainDisplay, ProgressDisplay, describe
 
 
 class Clock:
@@ -32,13 +32,6 @@ def _terminal(width: int = 80) -> tuple[Console, io.StringIO]:
         file=stream, force_terminal=True, width=width, markup=False, highlight=False, color_system=None
     )
     return console, stream
-
-
-def test_printable_escapes_control_characters():
-    assert printable("a\x1b[31m\x07b") == "a\\x1b[31m\\x07b"
-    assert printable("two\nlines\tand  a  tab") == "two lines and a tab"
-    assert printable("\udc80\u202e") == "\\udc80\\u202e"  # a stray byte; right-to-left override
-    assert printable("Größe [bold]") == "Größe [bold]"
 
 
 def test_plain_lines_are_key_figures_in_order(clock):

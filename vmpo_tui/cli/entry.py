@@ -12,6 +12,7 @@ import typer
 
 from engine.errors import BackendUnavailableError, CheckpointError, ConfigError, EngineError
 from vmpo_tui import __version__
+from vmpo_tui.text import printable
 
 FAILED = 1
 BAD_USAGE = 2
@@ -60,8 +61,6 @@ def _report(error: Exception, name: str) -> int:
 
 
 def _complain(message: object, code: int) -> int:
-    from vmpo_tui.console import printable
-
     typer.echo(f"error: {printable(message)}", err=True)
     return code
 

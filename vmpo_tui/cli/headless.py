@@ -19,6 +19,7 @@ from engine.commands import Stop
 from vmpo_tui.cli.entry import abandon_output
 from vmpo_tui.cli.output import write_json
 from vmpo_tui.console import ConsoleChannel, Display, PlainDisplay, ProgressDisplay, mean_and_std
+from vmpo_tui.text import duration
 
 if TYPE_CHECKING:
     from engine.trainer import RunSummary, Trainer
@@ -96,20 +97,21 @@ def run_headless(
     trainer = make_trainer(channel)
     with stopping_on_signals(channel) as request, display:
         summary = trainer.run(run_dir)
-    try:
-        _write_summary(summary, trainer.config.env.id, as_json=as_json)
-    except OSError:  # whoever read it is gone; the run ended as it ended
-        abandon_output()
+    write_summary(summary, trainer.config.env.id, as_json=as_json)
     if summary.reason == "completed" or request.signum is None:
         return 0
     return 128 + request.signum
 
 
-def _write_summary(summary: RunSummary, env_id: str, *, as_json: bool) -> None:
-    if as_json:
-        write_json(summary_document(summary, env_id))
-    else:
-        typer.echo(summary_text(summary, env_id))
+def write_summary(summary: RunSummary, env_id: str, *, as_json: bool = False) -> None:
+    """Write how a run ended to stdout, if anybody still reads it: the run ended as it ended."""
+    try:
+        if as_json:
+            write_json(summary_document(summary, env_id))
+        else:
+            typer.echo(summary_text(summary, env_id))
+    except OSError:
+        abandon_output()
 
 
 def summary_document(summary: RunSummary, env_id: str) -> dict[str, Any]:
@@ -162,13 +164,3 @@ def display_path(path: Path) -> str:
 
     current = Path.cwd()
     return shlex.quote(str(path.relative_to(current) if path.is_relative_to(current) else path))
-
-
-def duration(seconds: float) -> str:
-    """Return a time span in words: ``42.1 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"

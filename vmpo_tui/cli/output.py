@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from vmpo_tui.console import printable
+from vmpo_tui.text import printable
 
 SCRIPT_WIDTH = 200
 """Columns of a table that goes to a file or a pipe."""

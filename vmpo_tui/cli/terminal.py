@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import ConfigError
 from vmpo_tui.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.channel import Channel
+    from engine.config import Config
+    from engine.trainer import RunSummary
 
 app = typer.Typer(name="vmpo-tui", context_settings=options.CONTEXT, pretty_exceptions_enable=False)
 
@@ -43,7 +50,7 @@ def open_application(
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
     overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
     settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 
     from engine.envs import check_env
@@ -51,8 +58,30 @@ def open_application(
     check_env(settings.env.id, settings.env.backend)
 
     from engine.run_directory import new_run_name, runs_root
-    from vmpo_tui.app import run_app
-    from vmpo_tui.session import Session
 
     directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
-    raise typer.Exit(run_app(Session(settings, directory)))
+    raise typer.Exit(_train_on_screen(settings, directory))
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _train_on_screen(settings: Config, directory: Path) -> int:
+    """Open the application on a new run; once it has closed, say how the run ended."""
+    from vmpo_tui.app import run_app
+    from vmpo_tui.cli.headless import write_summary
+    from vmpo_tui.session import Session
+
+    def train(channel: Channel) -> RunSummary:
+        from engine.trainer import Trainer  # in the engine's thread: the screen comes before torch
+
+        return Trainer(settings, channel=channel).run(directory)
+
+    session = Session(train)
+    code = run_app(session)
+    if session.error is not None:
+        raise session.error
+    if session.summary is not None:
+        write_summary(session.summary, settings.env.id)
+    return code

@@ -1,0 +1,60 @@
+"""`vmpo-tui` up to the moment when the screen opens, and after it has closed."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from engine.errors import NonFiniteError
+from tests.unit.cli_runner import FakeTrainer, Runner
+from vmpo_tui.cli.terminal import app
+from vmpo_tui.session import Session
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VMPO_RUNS", raising=False)
+    monkeypatch.setattr("vmpo_tui.cli.terminal._on_a_terminal", lambda: True)
+    runner = Runner(capsys)
+    return lambda *arguments: runner(*arguments, app=app, name="vmpo-tui")
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    """A screen that only waits for the run to end, on a trainer that only pretends."""
+
+    class Trainer(FakeTrainer):
+        made = []
+
+    def run_app(session: Session) -> int:
+        session.start()
+        assert session.join(30)
+        return 0
+
+    monkeypatch.setattr("engine.trainer.Trainer", Trainer)
+    monkeypatch.setitem(sys.modules, "vmpo_tui.app", SimpleNamespace(run_app=run_app))
+    return Trainer
+
+
+def test_options_reach_the_run_and_the_summary_follows_it(run, trainer):
+    code, out, err = run("CartPole-v1", "--steps", "5000", "--run-dir", "mine", "--set", "vmpo.gamma=0.5")
+    assert (code, err) == (0, "")
+    assert out.startswith("completed: CartPole-v1")
+    [made] = trainer.made
+    assert (made.config.run.total_steps, made.config.vmpo.gamma) == (5000, 0.5)
+    assert made.run_dir.name == "mine"
+
+
+def test_a_failed_run_is_one_line_after_the_screen(run, trainer, monkeypatch):
+    monkeypatch.setattr(trainer, "failure", NonFiniteError("update 3: the loss is nan"))
+    assert run("CartPole-v1") == (1, "", "error: update 3: the loss is nan\n")
+
+
+def test_nothing_opens_for_an_unknown_environment(run, trainer):
+    code, _, err = run("CartPol-v1")
+    assert code == 2
+    assert "CartPole-v1" in err
+    assert trainer.made == []
