@@ -71,6 +71,8 @@ class History:
 class LogLine:
     """One line of the event list."""
 
+    number: int
+    """Counts up from 1."""
     env_steps: int
     text: str
     kind: str
@@ -142,7 +144,8 @@ def request_stop(view: RunView) -> RunView:
 
 def note(view: RunView, text: str, kind: str = "info") -> RunView:
     """Add a line of the screen's own to the log."""
-    line = LogLine(view.env_steps, printable(text), kind)
+    count = view.log[-1].number + 1 if view.log else 1
+    line = LogLine(count, view.env_steps, printable(text), kind)
     return replace(view, log=(*view.log[-LOG_LINES:], line))
 
 

@@ -52,6 +52,10 @@ class DiscreteActions:
         """Number of actions (A)."""
         return self.count
 
+    def to_environment(self, sample: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Return action indices [N] as they are."""
+        return sample
+
 
 @dataclass(frozen=True, slots=True)
 class EnvSpec:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from engine.config import Config
     from engine.trainer import RunSummary
 
+if TYPE_CHECKING:
+    from engine.channel import Channel
+    from engine.run import RunSummary
+
 app = typer.Typer(name="vmpo-tui", context_settings=options.CONTEXT, pretty_exceptions_enable=False)
 
 

@@ -75,7 +75,7 @@ class StatusBar(Widget):
             text.append_text(self._part("  display frozen", "held"))
         text.append_text(self._part(f"  {view.env_id}", "strong"))
         if view.backend:
-            text.append_text(self._part(f"  {view.backend} × {view.num_envs}  seed {view.seed}", "muted"))
+            text.append_text(self._part(f"  {view.backend}, {view.num_envs} envs, seed {view.seed}", "muted"))
         return text
 
     def _score(self) -> Text:

@@ -28,9 +28,9 @@ class Tile(Widget):
         self._logarithmic = logarithmic
         self._series: Series | None = None
 
-    def show(self, series: Series | None) -> None:
-        """Show the newest value and the history of a series."""
-        self._series = series
+    def show(self, label: str, series: Series | None) -> None:
+        """Show the newest value and the history of a series under a label."""
+        self._label, self._series = label, series
         self.refresh()
 
     def render(self) -> Text:

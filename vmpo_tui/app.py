@@ -1,0 +1,199 @@
+"""The application: composition, keys and the link between the session and the screens."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine import commands
+from vmpo_tui import run_view
+from vmpo_tui.screens.dashboard import Dashboard
+from vmpo_tui.screens.dialogs import FailureDialog, HelpDialog, StopDialog
+from vmpo_tui.session import Session
+
+REFRESH_SECONDS = 0.25
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+def _key(
+    key: str, action: str, label: str, help_text: str, *, show: bool = True, display: str = ""
+) -> Binding:
+    name = f"run.{action.partition('(')[0]}"
+    return Binding(key, action, label, show=show, key_display=display or None, tooltip=help_text, id=name)
+
+
+class VmpoApp(App[int]):
+    """Shows a session's run and steers it."""
+
+    TITLE = "vmpo-tui"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _key("space", "toggle_pause", "pause", "pause or resume training", display="space"),
+        _key("e", "evaluate", "evaluate", "evaluate the policy now"),
+        _key("c", "checkpoint", "checkpoint", "save a checkpoint now"),
+        _key("n", "step_once", "step", "run one iteration while paused"),
+        _key("f", "freeze", "freeze", "freeze the display; training goes on"),
+        _key("question_mark,f1", "help", "help", "show this list", display="?"),
+        _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
+        Binding(
+            "ctrl+c", "interrupt", "stop", show=False, priority=True, id="run.interrupt",
+            tooltip="ask how to stop; twice: save and stop; three times: leave at once",
+        ),
+    ]  # fmt: skip
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.view = run_view.RunView()
+        self._frozen = False
+        self._interrupts = 0
+        self._leaving = False
+        self._failure_shown = False
+        self._dashboard = Dashboard()
+
+    def on_mount(self) -> None:
+        """Show the dashboard, then start the engine."""
+        self.push_screen(self._dashboard)
+        self.call_after_refresh(self.session.start)
+        self.set_interval(REFRESH_SECONDS, self.refresh_view)
+
+    def refresh_view(self) -> None:
+        """Take in what the engine said since the last time."""
+        events = self.session.drain()
+        for event in events:
+            self.view = run_view.apply(self.view, event)
+        if events:
+            self._show()
+        if self.view.failure and not self._failure_shown:
+            self._failure_shown = True
+            self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
+        if self._leaving and (self.view.over or not self.session.running):
+            self.exit(self.exit_code())
+
+    def exit_code(self) -> int:
+        """Return the process's exit code as the run stands."""
+        if self.view.failure:
+            return FAILED
+        return INTERRUPTED if self._interrupts else DONE
+
+    def _show(self) -> None:
+        if self._dashboard.is_mounted:
+            self._dashboard.show(self.view, frozen=self._frozen)
+
+    def action_toggle_pause(self) -> None:
+        """Pause or go on; the screen says so once the engine has."""
+        if self.view.state in {"paused", "pausing"}:
+            self.session.send(commands.Resume())
+        else:
+            self.session.send(commands.Pause())
+            self.view = run_view.request_pause(self.view)
+        self._show()
+
+    def action_evaluate(self) -> None:
+        """Evaluate after the current iteration."""
+        self._request(commands.EvaluateNow(), "evaluation requested")
+
+    def action_checkpoint(self) -> None:
+        """Save after the current iteration."""
+        self._request(commands.CheckpointNow(), "checkpoint requested")
+
+    def action_step_once(self) -> None:
+        """Run one iteration of a paused run."""
+        if self.view.state == "paused":
+            self.session.send(commands.StepOnce())
+        else:
+            self.notify("pause first (space); then n runs one iteration", timeout=3)
+
+    def action_freeze(self) -> None:
+        """Hold the display still, or follow again."""
+        self._frozen = not self._frozen
+        self._show()
+
+    def action_help(self) -> None:
+        """List the keys."""
+        bindings = [binding for binding in self.BINDINGS if isinstance(binding, Binding)]
+        self.push_screen(HelpDialog(bindings))
+
+    def action_stop(self) -> None:
+        """Ask how to stop; a run that is over is simply left."""
+        if self.view.over:
+            self.exit(self.exit_code())
+        elif not isinstance(self.screen, StopDialog):
+            self.push_screen(StopDialog(), self._stop)
+
+    def action_interrupt(self) -> None:
+        """Ask, then save and stop, then leave at once."""
+        self._interrupts += 1
+        if self.view.over or self._interrupts >= 3:
+            self.exit(self.exit_code())
+        elif self._interrupts == 1:
+            self.action_stop()
+        else:
+            self._stop("save")
+
+    def _stop(self, choice: str | None) -> None:
+        if not choice:
+            self._interrupts = 0
+            return
+        self._leaving = True
+        self.session.send(commands.Stop(save=choice == "save"))
+        self.view = run_view.request_stop(self.view)
+        self._show()
+
+    def _request(self, command: commands.Command, text: str) -> None:
+        if self.view.over:
+            self.notify("the run is over", timeout=3)
+            return
+        self.session.send(command)
+        self.view = run_view.note(self.view, text)
+        self._show()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every action in the command palette."""
+        for binding in self.BINDINGS:
+            if isinstance(binding, Binding) and binding.show:
+                action = getattr(self, f"action_{binding.action}")
+                yield SystemCommand(binding.description, binding.tooltip, action)
+        yield from super().get_system_commands(screen)
+
+
+def run_app(session: Session) -> int:
+    """Open the application and return the exit code; the terminal is restored whatever happens."""
+    with _terminal_to_itself():
+        app = VmpoApp(session)
+        code = app.run()
+    if session.running and not app.view.over and app.exit_code() == INTERRUPTED:
+        return INTERRUPTED  # left by force: the daemon thread dies with the process
+    session.join(timeout=10.0)
+    return app.exit_code() if code is None else code
+
+
+@contextmanager
+def _terminal_to_itself() -> Iterator[None]:
+    """Give Textual its own handle of the terminal and send descriptors 1 and 2 to a file.
+
+    C code (MuJoCo, torch) writes to the descriptors directly and would tear the screen. What it said is
+    shown after the screen is gone.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    handles = sys.__stdout__, sys.__stderr__
+    with tempfile.TemporaryFile() as log, open(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+        try:
+            yield
+        finally:
+            sys.__stdout__, sys.__stderr__ = handles  # type: ignore[misc]
+            for descriptor, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)

@@ -1,0 +1,134 @@
+"""Screen 1, the dashboard: the return curve, the dual variables, their constraints and the events."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Grid, Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, RichLog
+
+from vmpo_tui.run_view import LogLine, RunView, Series
+from vmpo_tui.text import si
+from vmpo_tui.widgets.chart import Chart, Curve
+from vmpo_tui.widgets.gauge import Gauge
+from vmpo_tui.widgets.status import StatusBar
+from vmpo_tui.widgets.tile import Tile
+
+# Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
+TILES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
+    ("η temperature", ("dual/temperature",), True),
+    ("α mean", ("dual/alpha_mean", "dual/alpha"), True),
+    ("α covariance", ("dual/alpha_covariance",), True),
+    ("σ mean", ("policy/std_mean", "policy/entropy"), False),
+    ("KL mean", ("kl/mean", "kl/policy"), False),
+    ("KL covariance", ("kl/covariance",), False),
+    ("E-step ESS", ("estep/ess",), False),
+    ("value loss", ("loss/value",), True),
+    ("explained var.", ("value/explained_variance",), False),
+    ("policy gradient", ("grad/policy_norm",), False),
+    ("value gradient", ("grad/value_norm",), False),
+    ("episode length", ("train/episode_length_mean",), False),
+)
+DISCRETE_LABELS = {"dual/alpha": "α policy", "kl/policy": "KL policy", "policy/entropy": "entropy"}
+GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("KL μ", ("kl/mean", "kl/policy")),
+    ("KL Σ", ("kl/covariance",)),
+    ("E-step", ("estep/kl",)),
+)
+SMOOTHING = 0.05
+"""Weight of a new episode in the smoothed return curve."""
+LOG_STYLES = {"info": "", "score": "bold", "good": "green", "warning": "yellow", "error": "bold red"}
+
+
+class Dashboard(Screen[None]):
+    """Everything at a glance, complete at 80x24; below 60x16 only the numbers."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-very-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]
+    CSS_PATH = "dashboard.tcss"
+
+    def __init__(self) -> None:
+        super().__init__(id="dashboard")
+        self._logged = 0
+        self._smooth = SmoothedReturn()
+
+    def compose(self) -> ComposeResult:
+        """Lay the widgets out; the style sheet moves them with the terminal's size."""
+        yield StatusBar(id="status")
+        with Horizontal(id="body"):
+            chart = Chart(placeholder="the first episodes are under way", id="returns")
+            chart.border_title = "return"
+            yield chart
+            with Vertical(id="side"):
+                with Vertical(id="gauges") as gauges:
+                    gauges.border_title = "constraints: value of bound"
+                    for label, _ in GAUGES:
+                        yield Gauge(label)
+                with Grid(id="tiles") as tiles:
+                    tiles.border_title = "duals and health"
+                    for label, _, logarithmic in TILES:
+                        yield Tile(label, logarithmic=logarithmic)
+        log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
+        log.border_title = "events"
+        log.can_focus = False
+        yield log
+        yield Footer(show_command_palette=False)
+
+    def show(self, view: RunView, *, frozen: bool = False) -> None:
+        """Show a view; a frozen display only says so."""
+        self.query_one(StatusBar).show(view, frozen=frozen)
+        if frozen:
+            return
+        self._show_returns(view)
+        for gauge, (_, names) in zip(self.query(Gauge), GAUGES, strict=True):
+            name = _present(view, names)
+            gauge.display = bool(name) or not view.latest
+            gauge.show(view.latest.get(name or ""), view.bounds.get(name or ""))
+        for tile, (label, names, _) in zip(self.query(Tile), TILES, strict=True):
+            name = _present(view, names)
+            # A metric that this kind of policy does not have makes room for the others.
+            tile.set_class(name is None and bool(view.latest), "absent")
+            tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
+        self._show_log(view.log)
+
+    def _show_returns(self, view: RunView) -> None:
+        history = view.history
+        episodes = history.episodes
+        curves = (
+            Curve(episodes.x, episodes.y, "chart--raw"),
+            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth"),
+            Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
+        )
+        chart = self.query_one("#returns", Chart)
+        chart.border_subtitle = "episodes ─ smoothed ━ evaluations ●"
+        chart.show(curves, x_end=float(max(view.env_steps, 1)))
+
+    def _show_log(self, lines: tuple[LogLine, ...]) -> None:
+        log = self.query_one(RichLog)
+        fresh = [line for line in lines if line.number > self._logged]
+        for line in fresh:
+            text = Text(f"{si(line.env_steps):>6}  ", "dim")
+            log.write(text.append(line.text, LOG_STYLES[line.kind]))
+            self._logged = line.number
+
+
+class SmoothedReturn:
+    """Exponential moving average that follows a growing series at the cost of its new points."""
+
+    def __init__(self) -> None:
+        self._average = Series()
+
+    def follow(self, series: Series) -> np.ndarray:
+        """Return the average at every point of the series [n]."""
+        average = self._average
+        for index in range(len(average), len(series)):
+            value = float(series.y[index])
+            before = float(average.y[-1]) if len(average) else value
+            average.append(float(series.x[index]), before + SMOOTHING * (value - before))
+        return average.y
+
+
+def _present(view: RunView, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in view.history.metrics), None)

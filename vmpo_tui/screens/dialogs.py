@@ -1,0 +1,112 @@
+"""Dialogs: how to stop, what the keys do, what went wrong."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from engine.events import RunFailed
+from vmpo_tui.text import printable, si
+
+DIALOG_CSS = """
+{name} {{ align: center middle; background: $background 60%; }}
+{name} > Vertical {{
+    width: {width}; max-width: 100%; height: auto; max-height: 100%;
+    border: round {colour}; border-title-color: {colour}; padding: 1 2; background: $surface;
+}}
+"""
+
+
+class StopDialog(ModalScreen[str]):
+    """Asks how to stop; dismissed with save, discard or nothing."""
+
+    DEFAULT_CSS = (
+        DIALOG_CSS.format(name="StopDialog", width=52, colour="$warning")
+        + """
+    StopDialog Button { width: 1fr; margin-top: 1; }
+    """
+    )
+    BINDINGS = [
+        Binding("s", "choose('save')", "save and stop", id="stop.save"),
+        Binding("d", "choose('discard')", "discard", id="stop.discard"),
+        Binding("escape,q,k", "choose('')", "keep training", id="stop.keep"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """Ask the question with its three answers."""
+        with Vertical() as box:
+            box.border_title = "stop training?"
+            yield Static("Training goes on until you choose.", markup=False)
+            yield Button("s  save a checkpoint and stop", id="save", variant="primary")
+            yield Button("d  stop without saving", id="discard", variant="error")
+            yield Button("esc  keep training", id="keep")
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Answer with a button."""
+        self.action_choose("" if event.button.id == "keep" else str(event.button.id))
+
+    def action_choose(self, choice: str) -> None:
+        """Answer with a key."""
+        self.dismiss(choice)
+
+
+class HelpDialog(ModalScreen[None]):
+    """Every key, generated from the bindings."""
+
+    DEFAULT_CSS = DIALOG_CSS.format(name="HelpDialog", width=60, colour="$primary")
+    BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "close", id="help.close")]
+
+    def __init__(self, bindings: list[Binding]) -> None:
+        super().__init__()
+        self._entries = bindings
+
+    def compose(self) -> ComposeResult:
+        """List the keys."""
+        text = Text()
+        for binding in self._entries:
+            key = binding.key_display or binding.key
+            text.append(f"{key:>12}  ", "bold").append(f"{binding.tooltip or binding.description}\n")
+        with Vertical() as box:
+            box.border_title = "keys"
+            box.border_subtitle = "esc closes"
+            with VerticalScroll():
+                yield Static(text)
+
+
+class FailureDialog(ModalScreen[None]):
+    """The engine's error, its traceback, the last good checkpoint and what to do."""
+
+    DEFAULT_CSS = (
+        DIALOG_CSS.format(name="FailureDialog", width=110, colour="$error")
+        + """
+    FailureDialog VerticalScroll { height: auto; max-height: 60%; margin-top: 1; }
+    FailureDialog .traceback { color: $text-muted; }
+    """
+    )
+    BINDINGS = [Binding("escape,enter", "dismiss", "back to the run", id="failure.close")]
+
+    def __init__(self, failure: RunFailed, run_dir: str) -> None:
+        super().__init__()
+        self._failure, self._run_dir = failure, run_dir
+
+    def compose(self) -> ComposeResult:
+        """Say what happened first, then where."""
+        failure = self._failure
+        if failure.checkpoint:
+            advice = (
+                f"The last good checkpoint is {failure.checkpoint}\nContinue: vmpo resume {self._run_dir}"
+            )
+        else:
+            advice = "No checkpoint had been saved. Correct the cause and start again."
+        with Vertical() as box:
+            box.border_title = f"the run failed at {si(failure.env_steps)} steps"
+            box.border_subtitle = "esc: back to the run   q: leave"
+            yield Static(Text(f"{failure.kind}: {printable(failure.error)}", "bold"))
+            yield Static(Text("\n" + "\n".join(printable(line) for line in advice.splitlines())))
+            with VerticalScroll():
+                lines = "\n".join(printable(line) for line in failure.traceback.splitlines())
+                yield Static(Text(lines), classes="traceback")
