@@ -29,7 +29,8 @@ class Preset:
 LOCOMOTION: Mapping[str, Mapping[str, Any]] = {
     "env": {"num_envs": 32},
     "network": {"std_init": 0.3},
-    "vmpo": {"rollout_steps": 64, "epsilon_eta": 0.5, "epsilon_mu": 0.05, "epsilon_sigma": 5e-3},
+    "vmpo": {"rollout_steps": 64, "epsilon_eta": 0.5, "epsilon_mu": 0.02, "epsilon_sigma": 5e-3},
+    "optimizer": {"alpha_lr": 0.1},
 }
 
 PRESETS: tuple[Preset, ...] = (
@@ -43,9 +44,9 @@ PRESETS: tuple[Preset, ...] = (
         "discrete",
         "CartPole-*|Acrobot-*|LunarLander-*|MountainCar-*",
         {
-            "env": {"num_envs": 8, "normalize_reward": False},
-            "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.02, "minibatch_size": 128},
-            "optimizer": {"policy_lr": 1e-3, "value_lr": 1e-3},
+            "env": {"num_envs": 8},
+            "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.01, "minibatch_size": 128},
+            "optimizer": {"policy_lr": 5e-4, "value_lr": 1e-3, "alpha_lr": 0.1},
             "evaluation": {"interval": 20_000},
         },
         "small state, few actions: short rollouts, large steps",
