@@ -127,17 +127,22 @@ class Collector:
             "env": self._env.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> bool:
+    def load_state_dict(self, state: Mapping[str, Any], restart_seed: int) -> bool:
         """Continue from `state_dict`.
 
+        Args:
+            state: what `state_dict` returned.
+            restart_seed: seeds the new episodes of a backend that cannot restore the old ones.
+
         Returns:
-            Whether the episodes under way continue. A backend that cannot restore them starts new ones.
+            Whether the episodes under way continue.
         """
         self.moments.load_state_dict(state["observation_moments"])
         self.reward_scaler.moments.load_state_dict(state["reward_moments"])
-        self._observations = self._env.load_state_dict(state["env"])
         if not state["env"]:
+            self.reset(restart_seed)
             return False
+        self._observations = self._env.load_state_dict(state["env"])
         self.reward_scaler.discounted = np.array(state["discounted"])
         self._returns[:] = state["returns"]
         self._lengths[:] = state["lengths"]

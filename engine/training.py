@@ -137,8 +137,9 @@ class Training:
             Whether the episodes under way continue (see `Collector.load_state_dict`).
         """
         self.learner.load_state_dict(state["learner"])
-        continued = self.collector.load_state_dict(state["collector"])
         self.env_steps = int(state["env_steps"])
+        restart_seed = (self.config.run.seed + self.env_steps) % 2**31
+        continued = self.collector.load_state_dict(state["collector"], restart_seed)
         self.seconds = float(state["seconds"])
         for name, generator in self._generators.items():
             generator.set_state(state["generators"][name])
