@@ -1,0 +1,143 @@
+"""Going on from a checkpoint, and scoring one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from engine.commands import Stop
+from engine.config import Config
+from engine.errors import CheckpointError
+from engine.events import RunStarted, UpdateCompleted, Warned
+from engine.run import Trainer, evaluate_checkpoint
+from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, TIMES, ScriptedChannel, rows, train, without
+
+HALF, WHOLE = {"total_steps": 8 * ITERATION}, {"total_steps": 16 * ITERATION}
+VARIANTS = {
+    "exact temperature": {},
+    "gradient temperature": {"vmpo": {"temperature_mode": "gradient", "target_update_period": 3}},
+    "popart": {"vmpo": {"popart": True}, "network": {"shared_encoder": True, "state_dependent_std": True}},
+    "sgd": {"optimizer": {"type": "sgd"}, "env": {"normalize_observation": False}},
+}
+
+
+def _same(a: object, b: object) -> bool:
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a == b
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_a_resumed_mujoco_run_equals_the_uninterrupted_one(variant, tmp_path):
+    config = PENDULUM.updated({"evaluation": {"interval": 8 * ITERATION}}).updated(variant)
+    train(config, tmp_path / "straight", run=WHOLE)
+    train(config, tmp_path / "resumed", run=HALF)
+    channel = ScriptedChannel()
+    resumed = Trainer.resume(tmp_path / "resumed", total_steps=WHOLE["total_steps"], channel=channel)
+    summary = resumed.run(tmp_path / "resumed")
+    assert (summary.reason, summary.env_steps, summary.updates) == ("completed", 16 * ITERATION, 16)
+    started = channel.events[1]
+    assert isinstance(started, RunStarted)
+    assert (started.env_steps, started.updates) == (8 * ITERATION, 8)
+    assert "Warned" not in channel.kinds
+    written = [without(rows(tmp_path / name), *TIMES) for name in ("straight", "resumed")]
+    assert written[0] == written[1]
+    first, second = (load_checkpoint(find_checkpoint(tmp_path / name)) for name in ("straight", "resumed"))
+    assert first.tensors.keys() == second.tensors.keys()
+    assert [key for key in first.tensors if not _same(first.tensors[key], second.tensors[key])] == []
+    for checkpoint in (first, second):
+        del checkpoint.state["training"]["seconds"]
+    assert first.state == second.state
+
+
+def test_a_stopped_run_continues_where_it_was(tmp_path):
+    train(PENDULUM, tmp_path / "straight")
+    channel = ScriptedChannel((UpdateCompleted, ()), (UpdateCompleted, (Stop(),)))
+    assert train(PENDULUM, tmp_path / "stopped", channel).updates == 2
+    summary = Trainer.resume(tmp_path / "stopped").run(tmp_path / "stopped")
+    assert (summary.reason, summary.updates) == ("completed", 4)
+    straight, stopped = (without(rows(tmp_path / name), *TIMES) for name in ("straight", "stopped"))
+    assert stopped == straight
+
+
+def test_rows_after_the_checkpoint_are_not_repeated(tmp_path):
+    stop = ScriptedChannel(*2 * [(UpdateCompleted, ())], (UpdateCompleted, (Stop(save=False),)))
+    train(PENDULUM, tmp_path / "run", stop, checkpoint={"interval": 2 * ITERATION})
+    assert [row["updates"] for row in rows(tmp_path / "run")] == [1, 2, 3]
+    Trainer.resume(tmp_path / "run").run(tmp_path / "run")
+    assert [row["updates"] for row in rows(tmp_path / "run")] == [1, 2, 3, 4]
+
+
+def test_a_backend_that_cannot_continue_episodes_says_so(tmp_path):
+    train(CARTPOLE, tmp_path / "run", run=HALF)
+    channel = ScriptedChannel()
+    resumed = Trainer.resume(tmp_path / "run", total_steps=WHOLE["total_steps"], channel=channel)
+    assert resumed.run(tmp_path / "run").updates == 16
+    [warning] = [event for event in channel.events if isinstance(event, Warned)]
+    assert warning.message.startswith("resume is not exact: backend gymnasium cannot restore CartPole-v1")
+    assert channel.kinds.index("Warned") == channel.kinds.index("RunStarted") + 1
+
+
+def test_the_best_return_survives_a_resume(tmp_path):
+    first = train(PENDULUM, tmp_path / "run", run=HALF)
+    summary = Trainer.resume(tmp_path / "run", total_steps=WHOLE["total_steps"]).run(tmp_path / "run")
+    assert first.best_return is not None
+    assert summary.best_return is not None
+    assert summary.best_return >= first.best_return
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A checkpoint whose networks belong to CartPole-v1 and whose configuration says InvertedPendulum-v5."""
+    train(CARTPOLE, tmp_path / "run")
+    checkpoint = load_checkpoint(find_checkpoint(tmp_path / "run"))
+    config: Config = dataclasses.replace(checkpoint.config, env=PENDULUM.env)
+    save_checkpoint(
+        tmp_path / "run" / "checkpoints",
+        env_steps=checkpoint.env_steps,
+        updates=checkpoint.updates,
+        tensors=checkpoint.tensors,
+        state=checkpoint.state,
+        config=config,
+        best=False,
+        keep=1,
+    )
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_of_another_environment_is_refused(foreign):
+    channel = ScriptedChannel()
+    with pytest.raises(CheckpointError, match="does not fit"):
+        Trainer.resume(foreign, total_steps=1000, channel=channel).run(foreign)
+    assert channel.kinds[-1] == "RunFailed"
+    assert "RunStarted" not in channel.kinds
+    with pytest.raises(CheckpointError, match="InvertedPendulum-v5"):
+        evaluate_checkpoint(foreign, episodes=1, seed=0)
+
+
+def test_there_must_be_a_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        Trainer.resume(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="nowhere"):
+        evaluate_checkpoint(tmp_path / "nowhere", episodes=1, seed=0)
+
+
+@pytest.mark.parametrize("config", [CARTPOLE, PENDULUM], ids=["gymnasium", "mujoco"])
+def test_a_checkpoint_is_scored_on_fresh_episodes(config, tmp_path):
+    summary = train(config, tmp_path / "run")
+    first = evaluate_checkpoint(tmp_path / "run", episodes=4, seed=11)
+    again = evaluate_checkpoint(find_checkpoint(tmp_path / "run"), episodes=4, seed=11)
+    assert len(first.returns) == len(first.lengths) == 4
+    assert (first.returns, first.lengths) == (again.returns, again.lengths)
+    assert first.min <= first.mean <= first.max
+    # Both environments pay 1 for each step that does not end the episode (CartPole for that one too).
+    assert all(
+        length - 1 <= score <= length for score, length in zip(first.returns, first.lengths, strict=True)
+    )
+    sampled = evaluate_checkpoint(tmp_path / "run", episodes=4, seed=11, deterministic=False)
+    assert sampled.returns != first.returns
+    # The run's own evaluation, on the seed and number of episodes that it used.
+    assert summary.final_evaluation is not None
+    repeated = evaluate_checkpoint(tmp_path / "run", episodes=2, seed=3 + 1_000_003)
+    assert repeated.returns == summary.final_evaluation.returns
