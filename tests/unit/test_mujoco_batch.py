@@ -172,9 +172,7 @@ def test_an_action_that_is_not_finite_is_a_fault_that_names_its_environment(bad:
         env.step(actions)
 
 
-def test_a_diverged_simulation_is_a_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_diverged_simulation_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # MuJoCo reports a divergence to stderr and to a log file
     env = MujocoBatchEnv("Hopper-v5", 3, threads=1)
     env.reset(0)
@@ -182,7 +180,6 @@ def test_a_diverged_simulation_is_a_fault(
     env.place(np.array([1]), np.full((1, 6), np.nan), np.zeros((1, 6)))
     with pytest.raises(EnvironmentFault, match=r"environment 1 at step 1 .* diverged"):
         env.step(np.zeros((3, 3)))
-    assert "unstable" in capfd.readouterr().err
     # A fresh start and an earlier state both clear the fault.
     env.load_state_dict(healthy)
     run(env, 1)
