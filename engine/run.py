@@ -74,10 +74,8 @@ class Trainer:
         self._best_return: float | None = None
         self._checkpoint: Path | None = None
 
-    @classmethod
-    def resume(
-        cls, run_dir: Path, *, total_steps: int | None = None, channel: Channel | None = None
-    ) -> Trainer:
+    @staticmethod
+    def resume(run_dir: Path, *, total_steps: int | None = None, channel: Channel | None = None) -> Trainer:
         """Return a trainer that continues a run from its last checkpoint.
 
         Args:
@@ -92,7 +90,7 @@ class Trainer:
         config = checkpoint.config
         if total_steps is not None:
             config = config.updated({"run": {"total_steps": total_steps}})
-        trainer = cls(config, channel=channel)
+        trainer = Trainer(config, channel=channel)
         trainer._resumed_from = checkpoint
         return trainer
 

@@ -11,6 +11,7 @@ import torch
 from engine.channel import Channel
 from engine.config import Config
 from engine.envs.wrappers import make_env
+from engine.rollout import Rollout
 from engine.run import RunSummary, Trainer, evaluate_checkpoint
 
 if TYPE_CHECKING:
@@ -133,9 +134,15 @@ class VMPOTrainer(Trainer):
         )
 
     def _reset_rollout(self) -> None:
-        """Start the rollout under way again at its first step."""
-        self._training.collector.rollout.clear()
+        """Start the rollout under way again at its first step; without effect before training."""
+        if rollout := self._rollout():
+            rollout.clear()
 
     def _rollout_full(self) -> bool:
-        """Whether the rollout holds all its steps."""
-        return self._training.collector.rollout.full
+        """Whether the rollout holds all its steps; before training there is none."""
+        rollout = self._rollout()
+        return rollout is not None and rollout.full
+
+    def _rollout(self) -> Rollout | None:
+        training = getattr(self, "_training", None)
+        return training.collector.rollout if training else None
