@@ -1,0 +1,106 @@
+"""A program in a pseudo-terminal: keys in, the screen as a person sees it out."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyte
+
+ROOT = Path(__file__).parents[1]
+UNWANTED = ("COLUMNS", "LINES", "NO_COLOR", "VMPO_TRACEBACK")
+"""Variables of the caller's terminal that would change the screen."""
+
+
+class Terminal:
+    """Runs a Python program on a screen of its own and waits for what it shows, never for time to pass."""
+
+    def __init__(
+        self,
+        program: str,
+        *arguments: str,
+        cwd: Path,
+        columns: int = 120,
+        lines: int = 40,
+        patience: float = 90.0,
+    ) -> None:
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._patience = patience
+        self.output = b""
+        self._ours, self._theirs = pty.openpty()
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.attributes_before = self.attributes()
+        inherited = {name: value for name, value in os.environ.items() if name not in UNWANTED}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            cwd=cwd,
+            start_new_session=True,
+            env={**inherited, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
+        )
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+    def attributes(self) -> list[object]:
+        """Return the terminal's attributes (echo, line mode, signals and so on)."""
+        return termios.tcgetattr(self._theirs)
+
+    @property
+    def text(self) -> str:
+        """What the screen shows."""
+        return "\n".join(self._screen.display)
+
+    def press(self, key: str) -> None:
+        """Send a key."""
+        os.write(self._ours, key.encode())
+
+    def wait_for(self, what: str, condition: Callable[[], bool]) -> None:
+        """Read the program's output until a condition holds.
+
+        Raises:
+            AssertionError: the program ended before, or patience ran out; says what the screen showed.
+        """
+        deadline = time.monotonic() + self._patience
+        while not condition():
+            self._read()
+            assert self.process.poll() is None or condition(), f"ended before {what}:\n{self.text}"
+            assert time.monotonic() < deadline, f"waited in vain for {what}:\n{self.text}"
+
+    def wait_for_text(self, text: str) -> None:
+        """Wait until the screen shows a text."""
+        self.wait_for(repr(text), lambda: text in self.text)
+
+    def wait_for_exit(self) -> int:
+        """Wait for the program to end, read the rest of its output and return its exit code."""
+        self.wait_for("the end", lambda: self.process.poll() is not None)
+        while self._read():
+            pass
+        return self.process.wait()
+
+    def _read(self) -> bool:
+        """Take in what the program wrote; return whether there was anything within a tenth of a second."""
+        ready, _, _ = select.select([self._ours], [], [], 0.1)
+        if ready:
+            chunk = os.read(self._ours, 65536)
+            self.output += chunk
+            self._stream.feed(chunk)
+        return bool(ready)
