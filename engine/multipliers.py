@@ -55,7 +55,7 @@ class Multipliers:
     def set(self, value: float) -> None:
         """Give every multiplier a value, not below the floor."""
         with torch.no_grad():
-            self._raw.fill_(max(_inverse_softplus(value), self._floor))
+            self._raw.fill_(max(_inverse_softplus(value), self._floor) if value > 0 else self._floor)
 
     def to_dict(self) -> dict[str, float]:
         """Values by name."""

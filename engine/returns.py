@@ -46,7 +46,7 @@ def gae(
     _check_shapes(rewards, values, next_values, terminated, truncated)
     with torch.no_grad():
         delta = rewards + gamma * next_values * ~terminated - values
-        decay = gamma * lam * ~(terminated | truncated)
+        decay = gamma * lam * (~(terminated | truncated)).to(delta.dtype)
         advantages = torch.empty_like(delta)
         following = torch.zeros_like(delta[0])
         for step in range(len(delta) - 1, -1, -1):
