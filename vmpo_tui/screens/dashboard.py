@@ -76,6 +76,10 @@ class Dashboard(Screen[None]):
         yield log
         yield Footer(show_command_palette=False)
 
+    def on_resize(self) -> None:
+        """Keep the newest event in sight."""
+        self.call_after_refresh(self.query_one(RichLog).scroll_end, animate=False)
+
     def show(self, view: RunView, *, frozen: bool = False) -> None:
         """Show a view; a frozen display only says so."""
         self.query_one(StatusBar).show(view, frozen=frozen)

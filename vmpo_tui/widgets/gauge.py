@@ -40,12 +40,12 @@ class Gauge(Widget):
         """Return label, bar and figures on one line."""
         muted = self.get_component_rich_style("gauge--label", partial=True)
         text = Text(no_wrap=True, end="")
-        text.append(f"{self._label:<8.8} ", muted)
+        text.append(f"{self._label:<6.6} ", muted)
         if self._value is None or not self._bound:
             return text.append("-", muted)
         ratio = self._value / self._bound
         figures = f" {number(self._value):>7} of {number(self._bound)}"
-        bar = max(4, self.content_size.width - 9 - len(figures))
+        bar = max(4, self.content_size.width - 7 - len(figures))
         text.append_text(self._bar(ratio, bar))
         return text.append(figures, muted)
 
