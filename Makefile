@@ -10,7 +10,7 @@ TEST_STAMP := $(VENV)/.installed-test
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format clean
+.PHONY: help run test lint format screenshots clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -30,6 +30,9 @@ lint: $(TEST_STAMP) ## Style, types and import contracts only
 format: $(TEST_STAMP) ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: $(TEST_STAMP) ## Redraw the pictures of the dashboard from a real run (a minute)
+	$(BIN)/python screenshots/draw.py
 
 clean: ## Remove the virtual environment and caches; runs stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -220,7 +221,7 @@ def _finished(view: RunView, event: events.RunFinished) -> RunView:
 
 def _saved(view: RunView, event: events.CheckpointSaved) -> RunView:
     kind = "best checkpoint" if event.best else "checkpoint"
-    text = f"{kind} saved in {event.seconds:.2f} s: {event.path}"
+    text = f"{kind} saved in {event.seconds:.2f} s: {PurePath(event.path).name}"
     return replace(note(view, text, "good" if event.best else "info"), checkpoint=event.path)
 
 
