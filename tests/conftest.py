@@ -1,7 +1,16 @@
-"""Shared by all tests: one torch thread, as in training, since more slow small networks down."""
+"""Shared by all tests.
+
+One torch thread, as in training, since more slow small networks down; and the signals' usual meanings, since a
+process started with nohup or in the background ignores some of them, and so would what it tests.
+"""
 
 from __future__ import annotations
+
+import signal
 
 import torch
 
 torch.set_num_threads(1)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
