@@ -112,7 +112,7 @@ def temperature_loss(
         importance: clipped ratios [D], or None for 1.
     """
     logits = _tempered(advantages.detach(), temperature, selected, importance)
-    log_mean = torch.logsumexp(logits, 0) - selected.sum().log()
+    log_mean = torch.logsumexp(logits, 0) - selected.sum().to(logits.dtype).log()
     return temperature * (epsilon + log_mean), TemperatureParts(log_mean)
 
 

@@ -1,7 +1,7 @@
 """Shared by all tests.
 
-One torch thread, as in training, since more slow small networks down; and the signals' usual meanings, since a
-process started with nohup or in the background ignores some of them, and so would what it tests.
+One torch thread, as in training, since more slow small networks down; and the signals' usual meanings, since
+a process started with nohup or in the background ignores some of them, and so would what it tests.
 """
 
 from __future__ import annotations
