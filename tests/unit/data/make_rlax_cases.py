@@ -38,6 +38,16 @@ def categorical_kl(old: list[np.ndarray], new: list[np.ndarray]) -> list[np.ndar
     return [(p * np.log(p / q)).sum(-1)]
 
 
+def parameters(generator: np.random.Generator, rows: int, continuous: bool) -> list[list[np.ndarray]]:
+    """Parameters of the old and of the new policy: means and deviations, or logits."""
+    if not continuous:
+        old = [2.0 * generator.normal(size=(rows, 5))]
+        return [old, [old[0] + 0.5 * generator.normal(size=(rows, 5))]]
+    old = [generator.normal(size=(rows, 3)), generator.uniform(0.05, 2.0, (rows, 3))]
+    mean = old[0] + 0.3 * generator.normal(size=(rows, 3))
+    return [old, [mean, old[1] * generator.lognormal(0, 0.2, (rows, 3))]]
+
+
 def make_case(index: int) -> dict[str, Any]:
     """Random inputs of one case; shapes, fractions and kinds take turns."""
     generator = np.random.default_rng(index)
@@ -49,20 +59,10 @@ def make_case(index: int) -> dict[str, Any]:
         restarting = (generator.random(rows) > 0.2).astype(float)
         restarting[0] = 1.0
     fraction = FRACTIONS[index % len(FRACTIONS)]
-    if int(fraction * rows) > restarting.sum() and fraction < 1.0:
-        fraction = 0.5
-    if int(fraction * rows) == 0:
+    if int(fraction * rows) == 0 or (int(fraction * rows) > restarting.sum() and fraction < 1.0):
         fraction = 0.5
     importance = np.ones(rows) if index % 4 < 2 else np.minimum(1.0, generator.lognormal(0, 0.5, rows))
-    if continuous:
-        old = [generator.normal(size=(rows, 3)), generator.uniform(0.05, 2.0, (rows, 3))]
-        new = [
-            old[0] + 0.3 * generator.normal(size=(rows, 3)),
-            old[1] * generator.lognormal(0, 0.2, (rows, 3)),
-        ]
-    else:
-        old = [2.0 * generator.normal(size=(rows, 5))]
-        new = [old[0] + 0.5 * generator.normal(size=(rows, 5))]
+    old, new = parameters(generator, rows, continuous)
     kls = gaussian_kls(old, new) if continuous else categorical_kl(old, new)
     return {
         "shape": np.array(shape),
