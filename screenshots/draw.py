@@ -7,6 +7,7 @@ three sizes once there is something to see. Takes about a minute.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from vmpo_tui.session import Session
 
 SIZES = ((200, 50), (120, 40), (80, 24))
 """Columns and lines; the first is that of the README's picture."""
-ENV_STEPS = 150_000
+ENV_STEPS = int(os.environ.get("ENV_STEPS", 150_000))
 """When to look."""
 CONFIG = config_for("HalfCheetah-v5").updated({"evaluation": {"interval": 25_000}})
 

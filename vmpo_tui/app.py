@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
@@ -14,13 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine import commands
+from engine.events import RunStarted
 from vmpo_tui import run_view
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import FailureDialog, HelpDialog, StopDialog
 from vmpo_tui.session import Session
+from vmpo_tui.terminal import Output, stop_signals, terminal_for_the_screen, terminal_is_gone
 
 REFRESH_SECONDS = 0.25
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, FAILED, SIGNALLED = 0, 1, 128
 
 
 def _key(
@@ -48,10 +48,12 @@ class VmpoApp(App[int]):
         ),
     ]  # fmt: skip
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, output: Output | None = None) -> None:
         super().__init__()
         self.session = session
         self.view = run_view.RunView()
+        self._output = output
+        self._signal: int | None = None
         self._frozen = False
         self._interrupts = 0
         self._leaving = False
@@ -69,11 +71,15 @@ class VmpoApp(App[int]):
         events = self.session.drain()
         for event in events:
             self.view = run_view.apply(self.view, event)
+            if self._output and isinstance(event, RunStarted):
+                self._output.move_to(Path(event.run_dir) / "engine.log")
         if events:
             self._show()
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
+        if not self._leaving and terminal_is_gone():
+            self.on_signal(signal.SIGHUP)
         if self._leaving and (self.view.over or not self.session.running):
             self.exit(self.exit_code())
 
@@ -81,7 +87,13 @@ class VmpoApp(App[int]):
         """Return the process's exit code as the run stands."""
         if self.view.failure:
             return FAILED
-        return INTERRUPTED if self._interrupts else DONE
+        return SIGNALLED + self._signal if self._signal else DONE
+
+    def on_signal(self, signum: int) -> None:
+        """Save, stop and leave, as a signal asks; called between any two instructions of the main thread."""
+        self._signal = signum
+        self._leave(save=True)
+        self.session.end_process_when_over(self.exit_code())
 
     def _show(self) -> None:
         if self._dashboard.is_mounted:
@@ -131,21 +143,30 @@ class VmpoApp(App[int]):
     def action_interrupt(self) -> None:
         """Ask, then save and stop, then leave at once."""
         self._interrupts += 1
-        if self.view.over or self._interrupts >= 3:
+        if self.view.over:
             self.exit(self.exit_code())
         elif self._interrupts == 1:
             self.action_stop()
+        elif self._interrupts == 2:
+            self._signal = signal.SIGINT
+            if isinstance(self.screen, StopDialog):
+                self.screen.dismiss("save")
+            else:
+                self._stop("save")
         else:
-            self._stop("save")
+            self.exit(SIGNALLED + signal.SIGINT)
 
     def _stop(self, choice: str | None) -> None:
         if not choice:
             self._interrupts = 0
             return
-        self._leaving = True
-        self.session.send(commands.Stop(save=choice == "save"))
-        self.view = run_view.request_stop(self.view)
+        self._leave(save=choice == "save")
         self._show()
+
+    def _leave(self, *, save: bool) -> None:
+        self._leaving = True
+        self.session.send(commands.Stop(save=save))
+        self.view = run_view.request_stop(self.view)
 
     def _request(self, command: commands.Command, text: str) -> None:
         if self.view.over:
@@ -166,34 +187,14 @@ class VmpoApp(App[int]):
 
 def run_app(session: Session) -> int:
     """Open the application and return the exit code; the terminal is restored whatever happens."""
-    with _terminal_to_itself():
-        app = VmpoApp(session)
-        code = app.run()
-    if session.running and not app.view.over and app.exit_code() == INTERRUPTED:
-        return INTERRUPTED  # left by force: the daemon thread dies with the process
-    session.join(timeout=10.0)
-    return app.exit_code() if code is None else code
-
-
-@contextmanager
-def _terminal_to_itself() -> Iterator[None]:
-    """Give Textual its own handle of the terminal and send descriptors 1 and 2 to a file.
-
-    C code (MuJoCo, torch) writes to the descriptors directly and would tear the screen. What it said is
-    shown after the screen is gone.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    handles = sys.__stdout__, sys.__stderr__
-    with tempfile.TemporaryFile() as log, open(os.dup(saved[0]), "w", encoding="utf-8") as terminal:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
-        try:
-            yield
-        finally:
-            sys.__stdout__, sys.__stderr__ = handles  # type: ignore[misc]
-            for descriptor, copy in zip((1, 2), saved, strict=True):
-                os.dup2(copy, descriptor)
-                os.close(copy)
+    with terminal_for_the_screen() as output:
+        app = VmpoApp(session, output)
+        with stop_signals(app.on_signal):
+            code = app.run()
+    if code is None:  # the application itself broke: its run is saved all the same
+        session.send(commands.Stop())
+        session.join(timeout=60.0)
+        return FAILED
+    if app.view.over:
+        session.join(timeout=10.0)  # otherwise left by force: the daemon thread dies with the process
+    return code

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -49,6 +51,25 @@ class Session:
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self.running
+
+    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+        """End the process a while after the engine, should the screen not manage to leave by itself.
+
+        Whoever draws on a terminal that nobody reads any more is blocked for good.
+
+        Args:
+            code: exit code of the process.
+            grace: seconds that the screen has to leave once the engine has ended.
+        """
+        threading.Thread(
+            target=self._end_process, args=(code, grace), name="last resort", daemon=True
+        ).start()
+
+    def _end_process(self, code: int, grace: float) -> None:
+        if self._thread.ident is not None:
+            self._thread.join()
+        time.sleep(grace)  # a daemon thread: the process does not wait for it
+        os._exit(code)
 
     @property
     def running(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 
 SI_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -36,6 +37,22 @@ def si(value: float) -> str:
     return f"{value:.3g}"
 
 
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """Return labels of evenly spaced ticks: one SI prefix for all, no more decimals than their step needs.
+
+    0, 250, 500   -0.5, 0, 0.5   0, 12.5k, 25k   1e-05, 2e-05
+    """
+    if len(ticks) < 2:
+        return [si(tick) for tick in ticks]
+    step, largest = abs(ticks[1] - ticks[0]), max(abs(tick) for tick in ticks)
+    if step < 1e-4 or largest >= 1e15:
+        return [f"{tick:.6g}" if tick else "0" for tick in ticks]
+    prefixes = ((factor, prefix) for factor, prefix in SI_PREFIXES if largest >= max(factor, 1e4))
+    factor, prefix = next(prefixes, (1.0, ""))
+    decimals = next((count for count in range(9) if _is_whole(step / factor * 10**count)), 9)
+    return [f"{tick / factor:.{decimals}f}{prefix}" if tick else "0" for tick in ticks]
+
+
 def duration(seconds: float) -> str:
     """Return a time span: 0:42, 12:05, 3:04:05, 2d 03h."""
     if not math.isfinite(seconds):
@@ -45,6 +62,10 @@ def duration(seconds: float) -> str:
     if hours >= 24:
         return f"{hours // 24}d {hours % 24:02}h"
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _is_whole(value: float) -> bool:
+    return round(value) >= 1 and abs(value - round(value)) < 1e-6 * value
 
 
 def _unsafe(character: str) -> bool:

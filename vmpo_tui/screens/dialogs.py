@@ -57,7 +57,12 @@ class StopDialog(ModalScreen[str]):
 class HelpDialog(ModalScreen[None]):
     """Every key, generated from the bindings."""
 
-    DEFAULT_CSS = DIALOG_CSS.format(name="HelpDialog", width=60, colour="$primary")
+    DEFAULT_CSS = (
+        DIALOG_CSS.format(name="HelpDialog", width=80, colour="$primary")
+        + """
+    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    """
+    )
     BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "close", id="help.close")]
 
     def __init__(self, bindings: list[Binding]) -> None:
@@ -74,6 +79,7 @@ class HelpDialog(ModalScreen[None]):
             box.border_title = "keys"
             box.border_subtitle = "esc closes"
             with VerticalScroll():
+                text.rstrip()
                 yield Static(text)
 
 

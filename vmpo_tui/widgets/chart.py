@@ -12,7 +12,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from vmpo_tui.text import number, si
+from vmpo_tui.text import tick_labels
 from vmpo_tui.widgets import raster
 
 LABEL_WIDTH = 8
@@ -205,11 +205,11 @@ class Chart(Widget):
     @staticmethod
     def _value_labels(window: raster.Window, height: int) -> list[str]:
         labels = [" " * (LABEL_WIDTH - 1) + "│"] * height
-        for tick in raster.ticks(window.bottom, window.top, max(2, height // 3)):
+        ticks = raster.ticks(window.bottom, window.top, max(2, height // 3))
+        for tick, label in zip(ticks, tick_labels(ticks), strict=True):
             row = int((window.top - tick) * height / (window.top - window.bottom))
             if 0 <= row < height:
-                text = si(tick) if abs(tick) >= 1e4 else number(tick).removesuffix(".000")
-                labels[row] = f"{'0' if tick == 0 else text:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"
+                labels[row] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"
         return labels
 
     def _step_axis(self, window: raster.Window, width: int) -> Strip:
@@ -217,8 +217,8 @@ class Chart(Widget):
         line = [" "] * (LABEL_WIDTH + width)
         line[LABEL_WIDTH - 1] = "└"
         free_from = 0
-        for tick in raster.ticks(window.left, window.right, max(2, width // 12)):
-            label = si(tick)
+        ticks = raster.ticks(window.left, window.right, max(2, width // 12))
+        for tick, label in zip(ticks, tick_labels(ticks), strict=True):
             place = LABEL_WIDTH + int((tick - window.left) * width / (window.right - window.left))
             start = max(LABEL_WIDTH, min(place - len(label) // 2, len(line) - len(label)))
             if start >= free_from:

@@ -1,0 +1,115 @@
+"""The terminal, kept for the screen alone."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+
+class Output:
+    """What goes to descriptors 1 and 2 while the screen is up: into a temporary file, later into a log."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._logged = False
+        self._redirect()
+
+    def move_to(self, log: Path) -> None:
+        """Append what was said so far to a log file and send everything there from now on.
+
+        A log that cannot be written is done without: it must not stop a run.
+        """
+        try:
+            file = log.open("ab", buffering=0)
+        except OSError:
+            return
+        self._file.seek(0)
+        file.write(self._file.read())
+        self._file.close()
+        self._file, self._logged = file, True
+        self._redirect()
+
+    def close(self) -> bytes:
+        """Return what reached no log, such as the words of a library that failed before the run began."""
+        self._file.seek(0, os.SEEK_END)
+        rest = b""
+        if not self._logged:
+            self._file.seek(0)
+            rest = self._file.read()
+        self._file.close()
+        return rest
+
+    def _redirect(self) -> None:
+        for descriptor in (STDOUT, STDERR):
+            os.dup2(self._file.fileno(), descriptor)
+
+
+class _Terminal(io.FileIO):
+    """A terminal that may go away: what is written after that is lost, and whoever writes lives on."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(memoryview(data))
+
+
+def terminal_is_gone() -> bool:
+    """Whether standard input is a terminal that was closed."""
+    poll = select.poll()
+    poll.register(STDIN, 0)  # POLLHUP is always reported
+    return bool(poll.poll(0))
+
+
+@contextmanager
+def stop_signals(handle: Callable[[int], None]) -> Iterator[None]:
+    """Hand TERM and HUP to a function; one that is ignored already (HUP under nohup) stays ignored."""
+    taken = [
+        signum for signum in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(signum) is not signal.SIG_IGN
+    ]
+    before = {signum: signal.signal(signum, lambda number, _frame: handle(number)) for signum in taken}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+@contextmanager
+def terminal_for_the_screen() -> Iterator[Output]:
+    """Give Textual its own handle of the terminal and send descriptors 1 and 2 elsewhere.
+
+    C code (MuJoCo, torch) writes to the descriptors directly and would tear the screen.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(STDOUT), os.dup(STDERR)
+    handles = sys.__stdout__, sys.__stderr__
+    output = Output()
+    with io.TextIOWrapper(io.BufferedWriter(_Terminal(os.dup(saved[0]), "w")), "utf-8") as terminal:
+        sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+        try:
+            yield output
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.__stdout__, sys.__stderr__ = handles  # type: ignore[misc]
+            for descriptor, copy in zip((STDOUT, STDERR), saved, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+            rest = output.close()
+    with suppress(OSError):
+        os.write(STDERR, rest)
