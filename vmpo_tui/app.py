@@ -3,50 +3,35 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from engine import commands
-from engine.events import RunStarted
+from engine.events import RunStarted, UpdateCompleted
 from vmpo_tui import run_view
+from vmpo_tui.keys import RUN_BINDINGS
+from vmpo_tui.pace import Pace
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import FailureDialog, HelpDialog, StopDialog
 from vmpo_tui.session import Session
 from vmpo_tui.terminal import Output, stop_signals, terminal_for_the_screen, terminal_is_gone
 
 REFRESH_SECONDS = 0.25
+"""How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
-
-
-def _key(
-    key: str, action: str, label: str, help_text: str, *, show: bool = True, display: str = ""
-) -> Binding:
-    name = f"run.{action.partition('(')[0]}"
-    return Binding(key, action, label, show=show, key_display=display or None, tooltip=help_text, id=name)
 
 
 class VmpoApp(App[int]):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        _key("space", "toggle_pause", "pause", "pause or resume training", display="space"),
-        _key("e", "evaluate", "evaluate", "evaluate the policy now"),
-        _key("c", "checkpoint", "checkpoint", "save a checkpoint now"),
-        _key("n", "step_once", "step", "run one iteration while paused"),
-        _key("f", "freeze", "freeze", "freeze the display; training goes on"),
-        _key("question_mark,f1", "help", "help", "show this list", display="?"),
-        _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
-        Binding(
-            "ctrl+c", "interrupt", "stop", show=False, priority=True, id="run.interrupt",
-            tooltip="ask how to stop; twice: save and stop; three times: leave at once",
-        ),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS]
 
     def __init__(self, session: Session, output: Output | None = None) -> None:
         super().__init__()
@@ -54,6 +39,8 @@ class VmpoApp(App[int]):
         self.view = run_view.RunView()
         self._output = output
         self._signal: int | None = None
+        self._pace = Pace()
+        self._behind = False
         self._frozen = False
         self._interrupts = 0
         self._leaving = False
@@ -73,7 +60,9 @@ class VmpoApp(App[int]):
             self.view = run_view.apply(self.view, event)
             if self._output and isinstance(event, RunStarted):
                 self._output.move_to(Path(event.run_dir) / "engine.log")
-        if events:
+        self._behind |= bool(events)
+        at_once = any(not isinstance(event, UpdateCompleted) for event in events)
+        if self._behind and (self._pace.due(time.monotonic(), time.thread_time()) or at_once):
             self._show()
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
@@ -96,6 +85,7 @@ class VmpoApp(App[int]):
         self.session.end_process_when_over(self.exit_code())
 
     def _show(self) -> None:
+        self._behind = False
         if self._dashboard.is_mounted:
             self._dashboard.show(self.view, frozen=self._frozen)
 
@@ -130,8 +120,7 @@ class VmpoApp(App[int]):
 
     def action_help(self) -> None:
         """List the keys."""
-        bindings = [binding for binding in self.BINDINGS if isinstance(binding, Binding)]
-        self.push_screen(HelpDialog(bindings))
+        self.push_screen(HelpDialog(RUN_BINDINGS))
 
     def action_stop(self) -> None:
         """Ask how to stop; a run that is over is simply left."""
@@ -178,8 +167,8 @@ class VmpoApp(App[int]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action in the command palette."""
-        for binding in self.BINDINGS:
-            if isinstance(binding, Binding) and binding.show:
+        for binding in RUN_BINDINGS:
+            if binding.show:
                 action = getattr(self, f"action_{binding.action}")
                 yield SystemCommand(binding.description, binding.tooltip, action)
         yield from super().get_system_commands(screen)

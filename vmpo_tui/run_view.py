@@ -164,7 +164,7 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
     view = replace(
         view,
         env_id=printable(event.env_id),
-        backend=event.backend,
+        backend=printable(event.backend),
         num_envs=event.num_envs,
         seed=event.seed,
         run_dir=event.run_dir,
@@ -180,7 +180,7 @@ def _phase(view: RunView, phase: str) -> RunView:
     if view.state in {"pausing", "stopping"}:  # shown until the engine confirms
         return view
     known = phase in {"training", "evaluating", "paused"}
-    return replace(view, state=phase if known else view.state, phase=phase)
+    return replace(view, state=phase if known else view.state, phase=printable(phase))
 
 
 def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.commands import Stop
 from tests.tui.scripted_engine import ScriptedEngine
 
 
@@ -15,6 +14,4 @@ def engine() -> Iterator[ScriptedEngine]:
     """A scripted engine, told to stop when the test is over."""
     engine = ScriptedEngine()
     yield engine
-    engine.answering = True
-    engine.session.send(Stop(save=False))
-    assert engine.session.join(timeout=10.0)
+    engine.stop()

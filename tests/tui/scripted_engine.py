@@ -1,4 +1,4 @@
-"""An engine that plays by a script: it answers commands as the real one does, and says what a test tells it."""
+"""An engine by script: it answers commands as the real one does, and says what a test tells it."""
 
 from __future__ import annotations
 
@@ -62,8 +62,18 @@ class ScriptedEngine:
     def update(self, count: int = 1) -> None:
         """Complete some updates; every figure is a function of their number."""
         for _ in range(count):
-            self.updates += 1
-            self.say(update(self.updates))
+            self.say(self.next_update())
+
+    def next_update(self) -> events.UpdateCompleted:
+        """Return what the next update would say."""
+        self.updates += 1
+        return update(self.updates)
+
+    def stop(self) -> None:
+        """End the thread, whatever the engine was doing."""
+        self.answering = True
+        self.session.send(commands.Stop(save=False))
+        assert self.session.join(timeout=10.0)
 
     def evaluate(self, *, best: bool = True) -> None:
         """Complete an evaluation."""

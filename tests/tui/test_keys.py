@@ -18,7 +18,7 @@ from vmpo_tui.widgets.status import StatusBar
 
 
 def status(app: VmpoApp) -> str:
-    return str(app.screen_stack[1].query_one(StatusBar).render())
+    return app.screen_stack[1].query_one(StatusBar).text
 
 
 def log(app: VmpoApp) -> list[str]:

@@ -37,10 +37,10 @@ async def test_gauges_name_value_and_bound(app, size):
             await pilot.pause()
         await pilot.pause()
         gauges = list(app.screen.query(Gauge))
-        assert [str(gauge.render()).split()[-3:] for gauge in gauges] == [
+        assert [gauge.text.split()[-3:] for gauge in gauges] == [
             ["0.03218", "of", "0.02000"], ["0.00035", "of", "0.00500"], ["0.5000", "of", "0.2500"],
         ]  # fmt: skip
-        assert all(len(str(gauge.render())) <= gauge.content_size.width for gauge in gauges)
+        assert all(len(gauge.text) <= gauge.content_size.width for gauge in gauges)
 
 
 async def test_the_newest_event_stays_in_sight_when_the_terminal_shrinks(app):

@@ -111,7 +111,7 @@ class FailureDialog(ModalScreen[None]):
         with Vertical() as box:
             box.border_title = f"the run failed at {si(failure.env_steps)} steps"
             box.border_subtitle = "esc: back to the run   q: leave"
-            yield Static(Text(f"{failure.kind}: {printable(failure.error)}", "bold"))
+            yield Static(Text(printable(f"{failure.kind}: {failure.error}"), "bold"))
             yield Static(Text("\n" + "\n".join(printable(line) for line in advice.splitlines())))
             with VerticalScroll():
                 lines = "\n".join(printable(line) for line in failure.traceback.splitlines())

@@ -6,14 +6,10 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from rich.segment import Segment
-from rich.style import Style
-from textual.geometry import Region
-from textual.strip import Strip
-from textual.widget import Widget
 
 from vmpo_tui.text import tick_labels
 from vmpo_tui.widgets import raster
+from vmpo_tui.widgets.lines import Lines, Span
 
 LABEL_WIDTH = 8
 """Columns of the value axis with its line."""
@@ -33,7 +29,7 @@ class Curve:
     """With it, points with error bars of y +- deviation [n] instead of a line."""
 
 
-class Chart(Widget):
+class Chart(Lines):
     """Curves over environment steps with both axes, scaled to what there is."""
 
     COMPONENT_CLASSES = {
@@ -57,7 +53,6 @@ class Chart(Widget):
         self._placeholder = placeholder
         self._curves: tuple[Curve, ...] = ()
         self._x_end: float | None = None
-        self._strips: list[Strip] = []
 
     def show(self, curves: tuple[Curve, ...], x_end: float | None = None) -> None:
         """Draw these curves from now on.
@@ -67,55 +62,18 @@ class Chart(Widget):
             x_end: right end of the axis; None ends it with the data.
         """
         self._curves, self._x_end = curves, x_end
-        self._redraw()
+        self.redraw()
 
-    def on_resize(self) -> None:
-        """Fit the new size."""
-        self._redraw()
-
-    def notify_style_update(self) -> None:
-        """Take over a new theme's colours."""
-        super().notify_style_update()
-        self._redraw()
-
-    def render_line(self, y: int) -> Strip:
-        """Return a line of the last drawing."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
-
-    def _redraw(self) -> None:
-        """Draw everything, and refresh only the lines that changed."""
-        width, height = self.size.width, self.size.height
-        if not self.is_attached or width <= 0 or height <= 0:
-            return
+    def draw(self, width: int, height: int) -> list[list[Span]]:
+        """Return the chart with its axes, or a message while there is nothing to draw."""
         if width < LABEL_WIDTH + 4 or height < 3 or not any(len(curve.x) for curve in self._curves):
-            strips = self._message_strips(width, height)
-        else:
-            strips = self._chart_strips(width - LABEL_WIDTH, height - 1)
-        changed = [
-            line
-            for line, strip in enumerate(strips)
-            if line >= len(self._strips) or self._strips[line] != strip
+            message = (self._placeholder[:width].center(width), "chart--empty")
+            return [*([] for _ in range(height // 2)), [message]]
+        window = self._window()
+        return [
+            *self._plot(window, width - LABEL_WIDTH, height - 1),
+            [(_step_axis(window, width - LABEL_WIDTH), "chart--axis")],
         ]
-        self._strips = strips
-        if len(changed) == height:
-            self.refresh()
-        else:
-            for line in changed:
-                self.refresh_line(line)
-
-    def refresh_line(self, line: int) -> None:
-        """Refresh one line."""
-        self.refresh(Region(0, line, self.size.width, 1))
-
-    def _style(self, component: str) -> Style:
-        return self.get_component_rich_style(component)
-
-    def _message_strips(self, width: int, height: int) -> list[Strip]:
-        blank = Strip.blank(width, self.rich_style)
-        strips = [blank] * height
-        text = self._placeholder[:width].center(width)
-        strips[height // 2] = Strip([Segment(text, self._style("chart--empty"))], width)
-        return strips
 
     def _window(self) -> raster.Window:
         lows, highs, left, right = [], [], np.inf, -np.inf
@@ -132,55 +90,32 @@ class Chart(Widget):
         right = max(self._x_end or right, left + 1.0)
         return raster.Window(left, right, bottom, top)
 
-    def _chart_strips(self, width: int, height: int) -> list[Strip]:
-        window = self._window()
+    def _plot(self, window: raster.Window, width: int, height: int) -> list[list[Span]]:
+        """Return the value axis with the curves."""
         dots = np.zeros((height * raster.DOTS_Y, width * raster.DOTS_X), dtype=np.bool_)
         owner = np.full((height, width), -1)
-        marks: dict[tuple[int, int], int] = {}
+        marks: list[tuple[int, raster.Cells]] = []
         for index, curve in enumerate(self._curves):
             if curve.deviation is None:
                 mask = raster.curve(curve.x, curve.y, window, width, height)
             else:
                 mask = self._error_bars(curve, window, width, height)
-                marks |= {cell: index for cell in self._points(curve, window, width, height)}
+                marks.append((index, self._points(curve, window, width, height)))
             cells = raster.occupied(mask)
             if curve.style != "chart--raw":  # a clear line hides the faint one under it
-                dots[np.kron(cells, np.ones((raster.DOTS_Y, raster.DOTS_X), dtype=np.bool_))] = False
+                dots[raster.enlarged(cells)] = False
             dots |= mask
             owner[cells] = index
         codes = raster.braille(dots)
-        styles = [self._style(curve.style) for curve in self._curves]
-        labels = self._value_labels(window, height)
-        strips = []
-        for row in range(height):
-            segments = [Segment(labels[row], self._style("chart--axis"))]
-            segments += self._row_segments(codes[row], owner[row], styles, row, marks)
-            strips.append(Strip(segments, LABEL_WIDTH + width))
-        strips.append(self._step_axis(window, width))
-        return strips
-
-    def _row_segments(
-        self,
-        codes: np.ndarray,
-        owner: np.ndarray,
-        styles: list[Style],
-        row: int,
-        marks: dict[tuple[int, int], int],
-    ) -> list[Segment]:
-        """Runs of cells of one colour as segments."""
-        segments: list[Segment] = []
-        width = len(codes)
-        for column, index in ((column, index) for (r, column), index in marks.items() if r == row):
-            codes[column], owner[column] = ord("●"), index
-        borders = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), width]
-        for start, stop in itertools.pairwise(borders):
-            index = int(owner[start])
-            if index < 0:
-                segments.append(Segment(" " * (stop - start), self.rich_style))
-            else:
-                text = "".join(map(chr, codes[start:stop].tolist()))
-                segments.append(Segment(text, styles[index]))
-        return segments
+        for index, places in marks:
+            codes[places], owner[places] = ord("●"), index
+        codes[owner < 0] = ord(" ")
+        labels = _value_labels(window, height)
+        styles = [*(curve.style for curve in self._curves), ""]
+        return [
+            [(label, "chart--axis"), *_runs(text, row, styles)]
+            for label, text, row in zip(labels, raster.texts(codes), owner, strict=True)
+        ]
 
     @staticmethod
     def _error_bars(curve: Curve, window: raster.Window, width: int, height: int) -> raster.Mask:
@@ -196,32 +131,38 @@ class Chart(Widget):
         return raster.fill(low, high, window.bottom, window.top, height * raster.DOTS_Y)
 
     @staticmethod
-    def _points(curve: Curve, window: raster.Window, width: int, height: int) -> list[tuple[int, int]]:
+    def _points(curve: Curve, window: raster.Window, width: int, height: int) -> raster.Cells:
         columns = ((curve.x - window.left) * (width / (window.right - window.left))).astype(int)
         rows = ((window.top - curve.y) * (height / (window.top - window.bottom))).astype(int)
-        rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
-        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+        return np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
 
-    @staticmethod
-    def _value_labels(window: raster.Window, height: int) -> list[str]:
-        labels = [" " * (LABEL_WIDTH - 1) + "│"] * height
-        ticks = raster.ticks(window.bottom, window.top, max(2, height // 3))
-        for tick, label in zip(ticks, tick_labels(ticks), strict=True):
-            row = int((window.top - tick) * height / (window.top - window.bottom))
-            if 0 <= row < height:
-                labels[row] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"
-        return labels
 
-    def _step_axis(self, window: raster.Window, width: int) -> Strip:
-        """Ticks of the step axis, each label centred under its place, none overlapping another."""
-        line = [" "] * (LABEL_WIDTH + width)
-        line[LABEL_WIDTH - 1] = "└"
-        free_from = 0
-        ticks = raster.ticks(window.left, window.right, max(2, width // 12))
-        for tick, label in zip(ticks, tick_labels(ticks), strict=True):
-            place = LABEL_WIDTH + int((tick - window.left) * width / (window.right - window.left))
-            start = max(LABEL_WIDTH, min(place - len(label) // 2, len(line) - len(label)))
-            if start >= free_from:
-                line[start : start + len(label)] = label
-                free_from = start + len(label) + 2
-        return Strip([Segment("".join(line), self._style("chart--axis"))], len(line))
+def _runs(text: str, owner: np.ndarray, styles: list[str]) -> list[Span]:
+    """Cut a line where its cells change hands."""
+    borders = [0, *(np.flatnonzero(np.diff(owner)) + 1).tolist(), len(text)]
+    return [(text[start:stop], styles[owner[start]]) for start, stop in itertools.pairwise(borders)]
+
+
+def _value_labels(window: raster.Window, height: int) -> list[str]:
+    labels = [" " * (LABEL_WIDTH - 1) + "│"] * height
+    ticks = raster.ticks(window.bottom, window.top, max(2, height // 3))
+    for tick, label in zip(ticks, tick_labels(ticks), strict=True):
+        row = int((window.top - tick) * height / (window.top - window.bottom))
+        if 0 <= row < height:
+            labels[row] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"
+    return labels
+
+
+def _step_axis(window: raster.Window, width: int) -> str:
+    """Ticks of the step axis, each label centred under its place, none overlapping another."""
+    line = [" "] * (LABEL_WIDTH + width)
+    line[LABEL_WIDTH - 1] = "└"
+    free_from = 0
+    ticks = raster.ticks(window.left, window.right, max(2, width // 12))
+    for tick, label in zip(ticks, tick_labels(ticks), strict=True):
+        place = LABEL_WIDTH + int((tick - window.left) * width / (window.right - window.left))
+        start = max(LABEL_WIDTH, min(place - len(label) // 2, len(line) - len(label)))
+        if start >= free_from:
+            line[start : start + len(label)] = label
+            free_from = start + len(label) + 2
+    return "".join(line)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.widget import Widget
-
 from vmpo_tui.text import number
+from vmpo_tui.widgets.lines import Lines, Span
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 FULL_SCALE = 2.0
 """Ratio of value to bound at the right end; the bound stands in the middle."""
 
 
-class Gauge(Widget):
+class Gauge(Lines):
     """A bar of value / bound with the bound marked, coloured by whether the bound is kept."""
 
     COMPONENT_CLASSES = {"gauge--label", "gauge--kept", "gauge--near", "gauge--broken", "gauge--track"}
@@ -34,24 +32,19 @@ class Gauge(Widget):
     def show(self, value: float | None, bound: float | None) -> None:
         """Show a value against its bound."""
         self._value, self._bound = value, bound
-        self.refresh()
+        self.redraw()
 
-    def render(self) -> Text:
+    def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return label, bar and figures on one line."""
-        muted = self.get_component_rich_style("gauge--label", partial=True)
-        text = Text(no_wrap=True, end="")
-        text.append(f"{self._label:<6.6} ", muted)
+        label = (f"{self._label:<6.6} ", "gauge--label")
         if self._value is None or not self._bound:
-            return text.append("-", muted)
-        ratio = self._value / self._bound
+            return [[label, ("-", "gauge--label")]]
         figures = f" {number(self._value):>7} of {number(self._bound)}"
-        bar = max(4, self.content_size.width - 7 - len(figures))
-        text.append_text(self._bar(ratio, bar))
-        return text.append(figures, muted)
+        bar = self._bar(self._value / self._bound, max(4, width - 7 - len(figures)))
+        return [[label, *bar, (figures, "gauge--label")]]
 
-    def _bar(self, ratio: float, width: int) -> Text:
+    def _bar(self, ratio: float, width: int) -> list[Span]:
         state = "kept" if ratio <= 1.0 else "near" if ratio <= 1.5 else "broken"
-        style = self.get_component_rich_style(f"gauge--{state}", partial=True)
         eighths = round(min(1.0, max(0.0, ratio / FULL_SCALE)) * width * 8)
         full, part = divmod(eighths, 8)
         filled = EIGHTHS[8] * full + (EIGHTHS[part] if part else "")
@@ -59,5 +52,4 @@ class Gauge(Widget):
         middle = width // 2 - len(filled)
         if 0 <= middle < len(track):
             track[middle] = "│"
-        track_style = self.get_component_rich_style("gauge--track", partial=True)
-        return Text.assemble((filled, style), ("".join(track), track_style))
+        return [(filled, f"gauge--{state}"), ("".join(track), "gauge--track")]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Cells = tuple[NDArray[np.int_], NDArray[np.int_]]
+"""Rows and columns of character cells."""
 
 DOTS_X, DOTS_Y = 2, 4
 _BRAILLE_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
@@ -106,11 +108,25 @@ def braille(dots: Mask) -> NDArray[np.int32]:
     return codes + np.int32(_BRAILLE_BLANK)
 
 
+def texts(codes: NDArray[np.int32]) -> list[str]:
+    """Rows of code points [height, width] as texts."""
+    width = codes.shape[1]
+    characters = codes.astype("<u4").tobytes().decode("utf-32-le")
+    return [characters[start : start + width] for start in range(0, codes.size, width)]
+
+
 def occupied(dots: Mask) -> Mask:
     """Which cells [height, width] hold any of the dots [4 height, 2 width]."""
     rows, columns = dots.shape
     cells = dots.reshape(rows // DOTS_Y, DOTS_Y, columns // DOTS_X, DOTS_X)
     return np.asarray(cells.any(axis=(1, 3)))
+
+
+def enlarged(cells: Mask) -> Mask:
+    """Dots [4 height, 2 width] of whole cells [height, width]."""
+    height, width = cells.shape
+    shape = (height, DOTS_Y, width, DOTS_X)
+    return np.broadcast_to(cells[:, None, :, None], shape).reshape(height * DOTS_Y, width * DOTS_X)
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-from textual.widget import Widget
+from rich.cells import cell_len, set_cell_size
 
 from vmpo_tui.run_view import RunView
 from vmpo_tui.text import duration, number, si
+from vmpo_tui.widgets.lines import Lines, Span
 
 SYMBOLS = {
     "starting": "◌",
@@ -20,7 +20,7 @@ SYMBOLS = {
 }
 
 
-class StatusBar(Widget):
+class StatusBar(Lines):
     """Two lines: what runs and how it scores; how far it is and how fast."""
 
     COMPONENT_CLASSES = {
@@ -53,58 +53,61 @@ class StatusBar(Widget):
     def show(self, view: RunView, *, frozen: bool) -> None:
         """Show how a run stands."""
         self._view, self._frozen = view, frozen
-        self.refresh()
+        self.redraw()
 
-    def render(self) -> Text:
+    def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return both lines, each filling the width."""
-        width = self.content_size.width
-        text = _justified(self._what(), self._score(), width)
-        text.append("\n")
-        return text.append_text(self._how_far(width))
+        return [self._what_and_score(width), self._how_far(width)]
 
-    def _part(self, content: str, component: str) -> Text:
-        return Text(content, self.get_component_rich_style(f"status--{component}", partial=True), end="")
+    def _what_and_score(self, width: int) -> list[Span]:
+        """Both ends of a line; what does not fit is cut from the left one."""
+        left, right = self._what(), self._score()
+        room = max(0, width - _length(right) - 1)
+        kept: list[Span] = []
+        for text, component in left:
+            free = room - _length(kept)
+            cut = set_cell_size(text, max(0, free - 1)) + "…" if cell_len(text) > free > 0 else text
+            kept.append((cut if free > 0 else "", component))
+        return [*kept, (" " * (width - _length(kept) - _length(right)), ""), *right]
 
-    def _what(self) -> Text:
+    def _what(self) -> list[Span]:
         view = self._view
         look = {"training": "going", "evaluating": "going", "finished": "done", "failed": "failed"}
         state = view.phase if view.state == "starting" else view.state
         state += "..." if view.state in {"starting", "pausing", "stopping"} else ""
-        text = self._part(f"{SYMBOLS[view.state]} {state}", look.get(view.state, "held"))
+        spans = [(f"{SYMBOLS[view.state]} {state}", f"status--{look.get(view.state, 'held')}")]
         if self._frozen:
-            text.append_text(self._part("  display frozen", "held"))
-        text.append_text(self._part(f"  {view.env_id}", "strong"))
+            spans.append(("  display frozen", "status--held"))
+        spans.append((f"  {view.env_id}", "status--strong"))
         if view.backend:
-            text.append_text(self._part(f"  {view.backend}, {view.num_envs} envs, seed {view.seed}", "muted"))
-        return text
+            spans.append((f"  {view.backend}, {view.num_envs} envs, seed {view.seed}", "status--muted"))
+        return spans
 
-    def _score(self) -> Text:
+    def _score(self) -> list[Span]:
         view = self._view
         if view.score is None:
-            return self._part("not evaluated yet", "muted")
+            return [("not evaluated yet", "status--muted")]
         mean, std = view.score
-        text = self._part("score ", "muted")
-        text.append_text(self._part(number(mean), "strong"))
-        return text.append_text(self._part(f" ± {number(std)}  best {number(view.best)}", "muted"))
+        return [
+            ("score ", "status--muted"),
+            (number(mean), "status--strong"),
+            (f" ± {number(std)}  best {number(view.best)}", "status--muted"),
+        ]
 
-    def _how_far(self, width: int) -> Text:
+    def _how_far(self, width: int) -> list[Span]:
         view = self._view
         left = f"{si(view.env_steps)} / {si(view.total_steps)} steps "
         eta = "" if view.over else f"  {duration(view.eta)} left"
         right = f" {view.progress:4.0%}  {si(view.steps_per_second)} steps/s  {duration(view.seconds)}{eta}"
         room = max(0, width - len(left) - len(right))
         filled = round(view.progress * room)
-        return Text.assemble(
-            self._part(left, "muted"),
-            self._part("━" * filled, "bar"),
-            self._part("─" * (room - filled), "track"),
-            self._part(right, "muted"),
-        )
+        return [
+            (left, "status--muted"),
+            ("━" * filled, "status--bar"),
+            ("─" * (room - filled), "status--track"),
+            (right, "status--muted"),
+        ]
 
 
-def _justified(left: Text, right: Text, width: int) -> Text:
-    """Both ends of a line; what does not fit is cut from the left one."""
-    room = max(0, width - right.cell_len - 1)
-    left.truncate(room, overflow="ellipsis", pad=True)
-    left.no_wrap = True
-    return left.append(" ").append_text(right)
+def _length(spans: list[Span]) -> int:
+    return sum(cell_len(text) for text, _ in spans)

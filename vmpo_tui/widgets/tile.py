@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.text import Text
-from textual.widget import Widget
 
 from vmpo_tui.run_view import Series
 from vmpo_tui.text import number
 from vmpo_tui.widgets import raster
+from vmpo_tui.widgets.lines import Lines, Span
 
 
-class Tile(Widget):
+class Tile(Lines):
     """One metric: its name and newest value on a line, its history in braille under it."""
 
     COMPONENT_CLASSES = {"tile--label", "tile--value", "tile--curve"}
@@ -31,22 +30,18 @@ class Tile(Widget):
     def show(self, label: str, series: Series | None) -> None:
         """Show the newest value and the history of a series under a label."""
         self._label, self._series = label, series
-        self.refresh()
+        self.redraw()
 
-    def render(self) -> Text:
-        """Return the figure as text of the widget's size."""
-        width, height = self.content_size.width, self.content_size.height
+    def draw(self, width: int, height: int) -> list[list[Span]]:
+        """Return the figure in the widget's size."""
         value = number(float(self._series.y[-1])) if self._series else "-"
         label = self._label[: max(0, width - len(value) - 1)]
-        text = Text(no_wrap=True, end="")
-        text.append(label, self.get_component_rich_style("tile--label", partial=True))
-        text.append(" " * max(1, width - len(label) - len(value)))
-        text.append(value, self.get_component_rich_style("tile--value", partial=True))
-        if self._series and height > 1 and width > 0:
-            style = self.get_component_rich_style("tile--curve", partial=True)
-            for row in sparkline(self._series, width, height - 1, logarithmic=self._logarithmic):
-                text.append("\n" + row, style)
-        return text
+        space = " " * max(1, width - len(label) - len(value))
+        lines = [[(label, "tile--label"), (space, ""), (value, "tile--value")]]
+        if self._series and height > 1:
+            rows = sparkline(self._series, width, height - 1, logarithmic=self._logarithmic)
+            lines += [[(row, "tile--curve")] for row in rows]
+        return lines
 
 
 def sparkline(series: Series, width: int, height: int, *, logarithmic: bool = False) -> list[str]:
@@ -66,5 +61,4 @@ def sparkline(series: Series, width: int, height: int, *, logarithmic: bool = Fa
         return [" " * width] * height
     bottom, top = raster.padded_range(float(finite.min()), float(finite.max()))
     window = raster.Window(float(x[0]), max(float(x[-1]), float(x[0]) + 1.0), bottom, top)
-    codes = raster.braille(raster.curve(x, y, window, width, height))
-    return ["".join(map(chr, row)) for row in codes.tolist()]
+    return raster.texts(raster.braille(raster.curve(x, y, window, width, height)))

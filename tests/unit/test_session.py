@@ -1,0 +1,80 @@
+"""The engine's thread: started once, linked by a channel, never lost without a word."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.channel import Channel
+from engine.commands import EvaluateNow
+from engine.events import RunFailed, Warned
+from vmpo_tui.session import Session
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_events_come_out_and_commands_go_in():
+    received = []
+
+    def train(channel: Channel) -> str:
+        received.append(channel.receive(timeout=10.0))
+        channel.emit(Warned("heard"))
+        return "summary"
+
+    session = Session(train)  # type: ignore[arg-type]
+    assert not session.running
+    session.start()
+    assert session.running
+    session.send(EvaluateNow())
+    assert session.join(timeout=10.0)
+    assert received == [EvaluateNow()]
+    assert session.drain() == [Warned("heard")]
+    assert session.drain() == []
+    assert session.summary == "summary"
+    assert session.error is None
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), MemoryError(), SystemExit(3), KeyboardInterrupt()])
+def test_every_error_of_the_engine_becomes_an_event(error):
+    def train(channel: Channel) -> None:
+        raise error
+
+    session = Session(train)  # type: ignore[arg-type]
+    session.start()
+    assert session.join(timeout=10.0)
+    (event,) = session.drain()
+    assert isinstance(event, RunFailed)
+    assert event.kind == type(error).__name__
+    assert event.error
+    assert "in train" in event.traceback
+    assert session.error is error
+
+
+def test_joining_an_engine_that_does_not_end_gives_up():
+    release = threading.Event()
+    session = Session(lambda channel: release.wait(10.0))  # type: ignore[arg-type, return-value]
+    session.start()
+    assert not session.join(timeout=0.01)
+    release.set()
+    assert session.join(timeout=10.0)
+
+
+def test_a_session_never_started_is_over():
+    assert Session(lambda channel: None).join(timeout=0.0)  # type: ignore[arg-type, return-value]
+
+
+def test_the_last_resort_ends_a_process_whose_screen_hangs():
+    program = """
+import threading
+from vmpo_tui.session import Session
+session = Session(lambda channel: channel.receive(timeout=30.0))
+session.start()
+session.end_process_when_over(143, grace=0.0)
+session.send(None)
+threading.Event().wait(60.0)  # a screen that draws on a terminal nobody reads
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=50.0).returncode == 143

@@ -1,0 +1,28 @@
+"""The keys that steer a run: one table for the footer, the help, the palette and remapping by id."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+
+def _key(
+    key: str, action: str, label: str, help_text: str, *, show: bool = True, display: str = ""
+) -> Binding:
+    return Binding(
+        key, action, label, show=show, key_display=display or None, tooltip=help_text, id=f"run.{action}"
+    )
+
+
+RUN_BINDINGS: list[Binding] = [
+    _key("space", "toggle_pause", "pause", "pause or resume training", display="space"),
+    _key("e", "evaluate", "evaluate", "evaluate the policy now"),
+    _key("c", "checkpoint", "checkpoint", "save a checkpoint now"),
+    _key("n", "step_once", "step", "run one iteration while paused"),
+    _key("f", "freeze", "freeze", "freeze the display; training goes on"),
+    _key("question_mark,f1", "help", "help", "show this list", display="?"),
+    _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
+    Binding(
+        "ctrl+c", "interrupt", "stop", show=False, priority=True, id="run.interrupt",
+        tooltip="ask how to stop; twice: save and stop; three times: leave at once",
+    ),
+]  # fmt: skip

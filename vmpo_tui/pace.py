@@ -1,0 +1,32 @@
+"""How often to draw: the screen shares its processors, and Python's interpreter, with the trainer."""
+
+from __future__ import annotations
+
+SHARE = 0.02
+"""Processor time that drawing may take from training."""
+SHORTEST, LONGEST = 0.25, 2.0
+"""Seconds between two drawings, whatever they cost."""
+
+
+class Pace:
+    """Spaces drawings so that they cost at most a share of the time, as measured while they go on."""
+
+    def __init__(self, share: float = SHARE) -> None:
+        self._share = share
+        self._drawn: tuple[float, float] | None = None
+
+    def due(self, now: float, spent: float) -> bool:
+        """Return whether to draw now; a yes counts as done.
+
+        Args:
+            now: monotonic seconds.
+            spent: processor seconds of the thread that draws, so far. What it spent since the last drawing
+                is what that drawing cost.
+        """
+        if self._drawn is not None:
+            drawn_at, spent_before = self._drawn
+            wait = min(LONGEST, max(SHORTEST, (spent - spent_before) / self._share))
+            if now - drawn_at < wait:
+                return False
+        self._drawn = now, spent
+        return True
