@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -57,8 +58,13 @@ class Terminal:
     def __exit__(self, *exception: object) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
-        os.close(self._theirs)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost connection does."""
+        for descriptor in (self._ours, self._theirs):
+            with contextlib.suppress(OSError):  # closed before
+                os.close(descriptor)
 
     def attributes(self) -> list[object]:
         """Return the terminal's attributes (echo, line mode, signals and so on)."""

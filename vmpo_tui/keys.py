@@ -23,6 +23,6 @@ RUN_BINDINGS: list[Binding] = [
     _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
     Binding(
         "ctrl+c", "interrupt", "stop", show=False, priority=True, id="run.interrupt",
-        tooltip="ask how to stop; twice: save and stop; three times: leave at once",
+        tooltip="ask how to stop; twice: save and stop; thrice: leave",
     ),
 ]  # fmt: skip

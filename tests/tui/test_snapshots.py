@@ -23,8 +23,9 @@ def learning(engine: ScriptedEngine) -> None:
 async def settle(pilot: Pilot[int], engine: ScriptedEngine) -> None:
     """Wait until the application has shown everything that was said."""
     app = engine.app
+    await until(pilot, "the start", lambda: app.view.state != "starting")
     await until(pilot, "the last update", lambda: app.view.updates == engine.updates)
-    app.call_after_refresh(app.refresh_view)
+    app._show()  # now, whatever the pace
     await pilot.pause()
 
 
@@ -42,7 +43,7 @@ def test_a_run_under_way(engine, snap_compare, size, theme):
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_before_the_first_update(engine, snap_compare, size):
     async def before(pilot: Pilot[int]) -> None:
-        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        await settle(pilot, engine)
 
     assert snap_compare(engine.app, terminal_size=size, run_before=before)
 
@@ -66,9 +67,9 @@ def test_discrete_actions(snap_compare):
                 del metrics[absent]
             engine.say(events.UpdateCompleted(metrics, row.episode_returns, row.episode_lengths))
         await settle(pilot, engine)
-        engine.stop()
 
     assert snap_compare(engine.app, terminal_size=(120, 40), run_before=before)
+    engine.stop()
 
 
 @pytest.mark.parametrize("key", ["q", "question_mark"])

@@ -27,16 +27,18 @@ TILES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("E-step ESS", ("estep/ess",), False),
     ("value loss", ("loss/value",), True),
     ("explained var.", ("value/explained_variance",), False),
-    ("policy gradient", ("grad/policy_norm",), False),
-    ("value gradient", ("grad/value_norm",), False),
+    ("policy grad", ("grad/policy_norm",), False),
+    ("value grad", ("grad/value_norm",), False),
     ("episode length", ("train/episode_length_mean",), False),
 )
 DISCRETE_LABELS = {"dual/alpha": "α policy", "kl/policy": "KL policy", "policy/entropy": "entropy"}
+DISCRETE_GAUGES = {"kl/policy": "KL π"}
 GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("KL μ", ("kl/mean", "kl/policy")),
     ("KL Σ", ("kl/covariance",)),
     ("E-step", ("estep/kl",)),
 )
+LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
 SMOOTHING = 0.05
 """Weight of a new episode in the smoothed return curve."""
 LOG_STYLES = {"info": "", "score": "bold", "good": "green", "warning": "yellow", "error": "bold red"}
@@ -60,6 +62,7 @@ class Dashboard(Screen[None]):
         with Horizontal(id="body"):
             chart = Chart(placeholder="the first episodes are under way", id="returns")
             chart.border_title = "return"
+            chart.border_subtitle = LEGEND
             yield chart
             with Vertical(id="side"):
                 with Vertical(id="gauges") as gauges:
@@ -86,10 +89,10 @@ class Dashboard(Screen[None]):
         if frozen:
             return
         self._show_returns(view)
-        for gauge, (_, names) in zip(self.query(Gauge), GAUGES, strict=True):
-            name = _present(view, names)
-            gauge.display = bool(name) or not view.latest
-            gauge.show(view.latest.get(name or ""), view.bounds.get(name or ""))
+        for gauge, (label, names) in zip(self.query(Gauge), GAUGES, strict=True):
+            metric = _present(view, names) or ""
+            gauge.display = bool(metric) or not view.latest
+            gauge.show(DISCRETE_GAUGES.get(metric, label), view.latest.get(metric), view.bounds.get(metric))
         for tile, (label, names, _) in zip(self.query(Tile), TILES, strict=True):
             name = _present(view, names)
             # A metric that this kind of policy does not have makes room for the others.
@@ -106,7 +109,6 @@ class Dashboard(Screen[None]):
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)
-        chart.border_subtitle = "episodes ─ smoothed ━ evaluations ●"
         chart.show(curves, x_end=float(max(view.env_steps, 1)))
 
     def _show_log(self, lines: tuple[LogLine, ...]) -> None:

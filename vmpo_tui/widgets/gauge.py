@@ -29,9 +29,9 @@ class Gauge(Lines):
         self._value: float | None = None
         self._bound: float | None = None
 
-    def show(self, value: float | None, bound: float | None) -> None:
-        """Show a value against its bound."""
-        self._value, self._bound = value, bound
+    def show(self, label: str, value: float | None, bound: float | None) -> None:
+        """Show a value against its bound under a label."""
+        self._label, self._value, self._bound = label, value, bound
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:

@@ -18,7 +18,7 @@ class Tile(Lines):
     Tile { height: 3; padding: 0 1; }
     Tile .tile--label { color: $text-muted; }
     Tile .tile--value { color: $text; text-style: bold; }
-    Tile .tile--curve { color: $secondary; }
+    Tile .tile--curve { color: $primary; }
     """
 
     def __init__(self, label: str, *, logarithmic: bool = False, id: str | None = None) -> None:
