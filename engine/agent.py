@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from engine.config import NetworkConfig
 from engine.distributions import Categorical, DiagonalGaussian, Distribution
 from engine.envs.base import ContinuousActions, DiscreteActions
 from engine.networks import ENCODERS
+from engine.networks.mlp import Tape, linear, write_linear_gradient
 from engine.popart import PopArt
 
 
@@ -26,6 +28,21 @@ class Constant(nn.Module):
         """Return the values [A] for features [..., F]."""
         del features
         return self.value
+
+
+class PolicyTape(NamedTuple):
+    """What `Policy.backward` needs of a forward pass."""
+
+    encoder: Tape
+    features: Tensor
+    raw_std: Tensor | None
+
+
+class ValueTape(NamedTuple):
+    """What `Agent.value_backward` needs of a forward pass."""
+
+    encoder: Tape
+    features: Tensor
 
 
 class Policy(nn.Module):
@@ -57,6 +74,39 @@ class Policy(nn.Module):
             return Categorical(out)
         std = functional.softplus(self.std_head(features)) + self._std_min
         return DiagonalGaussian(out, std.expand_as(out))
+
+    def record(self, observations: Tensor) -> tuple[Distribution, PolicyTape]:
+        """Return the action distribution for observations [B, O], and what `backward` needs."""
+        features, tape = self.encoder.record(observations)
+        out = linear(self.head, features)
+        if not self.continuous:
+            return Categorical(out), PolicyTape(tape, features, None)
+        raw: Tensor = self.std_head(features)
+        distribution = DiagonalGaussian(out, functional.softplus(raw) + self._std_min)
+        return distribution, PolicyTape(tape, features, raw)
+
+    def backward(
+        self, tape: PolicyTape, gradients: tuple[Tensor, ...], to_features: Tensor | None = None
+    ) -> None:
+        """Write the parameters' gradients.
+
+        Args:
+            tape: what `record` returned.
+            gradients: with respect to each of the distribution's parameters, per row [B, A].
+            to_features: a further gradient with respect to the encoder's features [B, F].
+        """
+        write_linear_gradient(self.head, tape.features, gradients[0])
+        encoder_gradient = gradients[0] @ self.head.weight
+        if tape.raw_std is not None:
+            raw_gradient = gradients[1] * torch.sigmoid(tape.raw_std)
+            if isinstance(self.std_head, Constant):
+                torch.sum(raw_gradient, 0, out=self.std_head.value.grad)
+            elif isinstance(self.std_head, nn.Linear):
+                write_linear_gradient(self.std_head, tape.features, raw_gradient)
+                encoder_gradient = torch.addmm(encoder_gradient, raw_gradient, self.std_head.weight)
+        if to_features is not None:
+            encoder_gradient = encoder_gradient + to_features
+        self.encoder.backward(tape.encoder, encoder_gradient)
 
     @property
     def distribution_class(self) -> type[DiagonalGaussian] | type[Categorical]:
@@ -110,6 +160,32 @@ class Agent(nn.Module):
         """V(s) [...] in the units of the (normalised) returns."""
         values: Tensor = self.value_head(self.value_features(observations))
         return values
+
+    def record_value(self, observations: Tensor, policy_features: Tensor) -> tuple[Tensor, ValueTape]:
+        """Return the normalised values [B] for observations [B, O], and what `value_backward` needs.
+
+        Args:
+            observations: [B, O].
+            policy_features: the policy encoder's features [B, F], where a shared encoder starts from.
+        """
+        inputs = policy_features if self.shared_encoder else observations
+        features, tape = self.value_encoder.record(inputs)
+        return linear(self.value_head.linear, features).squeeze(1), ValueTape(tape, features)
+
+    def value_backward(self, tape: ValueTape, gradient: Tensor) -> Tensor | None:
+        """Write the value function's gradients.
+
+        Args:
+            tape: what `record_value` returned.
+            gradient: with respect to the normalised values [B].
+
+        Returns:
+            With a shared encoder, the gradient with respect to the policy's features [B, F].
+        """
+        head = self.value_head.linear
+        column = gradient.unsqueeze(1)
+        write_linear_gradient(head, tape.features, column)
+        return self.value_encoder.backward(tape.encoder, column * head.weight, to_input=self.shared_encoder)
 
     def policy_parameters(self) -> list[nn.Parameter]:
         """Parameters of the online policy, the shared encoder included."""

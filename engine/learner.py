@@ -8,6 +8,7 @@ full-batch pass per rollout (epochs 1, minibatch_size 0) and target_update_perio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,6 +21,8 @@ from engine.agent import Agent
 from engine.config import Config, OptimizerConfig
 from engine.distributions import Distribution, kl_parts
 from engine.errors import NonFiniteError
+from engine.flat import FlatParameters
+from engine.m_step import m_step
 from engine.multipliers import Multipliers
 from engine.returns import ESTIMATORS
 from engine.rollout import Rollout
@@ -40,16 +43,6 @@ class Batch(NamedTuple):
     """Parameters of pi_old, each [D, A]."""
 
 
-class StepStatistics(NamedTuple):
-    """What one gradient step reports, detached scalars."""
-
-    policy: Tensor
-    value: Tensor
-    alpha: Tensor
-    policy_norm: Tensor
-    value_norm: Tensor
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A batch together with the E-step that made its weights."""
@@ -68,19 +61,26 @@ class Learner:
         self._vmpo, self._optimizer_config = config.vmpo, config.optimizer
         self._generator = generator
         device = next(agent.parameters()).device
-        self.optimizer = _network_optimizer(agent, config.optimizer)
-        kind, options = _optimizer_kind(config.optimizer)
         names = agent.policy.distribution_class.constraints
-        self.alphas = Multipliers(
-            names, init=config.vmpo.alpha_init, floor=config.vmpo.alpha_min,
-            optimizer=kind, device=device, lr=config.optimizer.alpha_lr, **options,
-        )  # fmt: skip
+        settings = config.vmpo
+        self.alphas = Multipliers(names, init=settings.alpha_init, floor=settings.alpha_min, device=device)
         self.temperature = Multipliers(
-            ("temperature",), init=config.vmpo.temperature_init, floor=1e-8,
-            optimizer=kind, device=device, lr=config.optimizer.temperature_lr, **options,
-        )  # fmt: skip
-        bounds = {"mean": config.vmpo.epsilon_mu, "covariance": config.vmpo.epsilon_sigma}
-        self._epsilons = [bounds.get(name, config.vmpo.epsilon_mu) for name in names]
+            ("temperature",), init=settings.temperature_init, floor=1e-8, device=device
+        )
+        self._policy_parameters = FlatParameters(agent.policy_parameters())
+        self._value_parameters = FlatParameters(agent.value_parameters())
+        rates = config.optimizer
+        self.optimizer = _optimizer(
+            rates,
+            (self._policy_parameters.vector, rates.policy_lr),
+            (self._value_parameters.vector, rates.value_lr),
+            (self.alphas.raw, rates.alpha_lr),
+        )
+        self._temperature_optimizer = _optimizer(rates, (self.temperature.raw, rates.temperature_lr))
+        bounds = {"mean": settings.epsilon_mu, "covariance": settings.epsilon_sigma}
+        self._epsilons = torch.tensor(
+            [bounds.get(name, settings.epsilon_mu) for name in names], device=device
+        )
         self.updates = 0
         self.gradient_steps = 0
 
@@ -97,12 +97,12 @@ class Learner:
         self._schedule(progress)
         if self.updates % self._vmpo.target_update_period == 0:
             self._check_on_policy(rollout)
-        steps: list[StepStatistics] = []
+        norms: list[Tensor] = []
         for _ in range(self._vmpo.updates_per_rollout):
             prepared = self.prepare(rollout)
             for _ in range(self._vmpo.epochs):
-                steps += [self._gradient_step(rows) for rows in self._minibatches(prepared.batch)]
-        metrics = self._statistics(prepared, steps)
+                norms += [self._gradient_step(rows) for rows in self._minibatches(prepared.batch)]
+        metrics = self._statistics(prepared, torch.stack(norms).mean(0))
         self.updates += 1
         if self.updates % self._vmpo.target_update_period == 0:
             self.agent.promote()
@@ -166,7 +166,10 @@ class Learner:
             raise NonFiniteError(f"update {self.updates + 1}: the temperature loss is {float(loss)}")
         estep = vmpo.e_step(advantages, eta, selected, importance)
         if settings.temperature_mode == "gradient":
-            self.temperature.step(loss)
+            (gradient,) = torch.autograd.grad(loss, [self.temperature.raw])
+            self.temperature.raw.grad = gradient
+            self._temperature_optimizer.step()
+            self.temperature.apply_floor()
         return estep, float(loss)
 
     def _minibatches(self, batch: Batch) -> Iterator[Batch]:
@@ -177,69 +180,67 @@ class Learner:
             yield batch
             return
         order = torch.randperm(rows, generator=self._generator, device=batch.weights.device)
-        for index in torch.tensor_split(order, count):
-            yield Batch(
-                batch.observations[index], batch.actions[index],
-                batch.weights[index] * (rows / len(index)), batch.returns[index],
-                tuple(parameter[index] for parameter in batch.old),
-            )  # fmt: skip
+        fields = (batch.observations, batch.actions, batch.weights, batch.returns, *batch.old)
+        parts = (field.index_select(0, order).tensor_split(count) for field in fields)
+        for observations, actions, weights, returns, *old in zip(*parts, strict=True):
+            yield Batch(observations, actions, weights * (rows / len(weights)), returns, tuple(old))
 
-    def _gradient_step(self, rows: Batch) -> StepStatistics:
-        """Fit policy and value to a minibatch whose weights already carry the factor D / B."""
-        agent = self.agent
-        new: Distribution = agent.policy(rows.observations)
+    @torch.no_grad()
+    def _gradient_step(self, rows: Batch) -> Tensor:
+        """Fit policy and value to a minibatch whose weights already carry the factor D / B.
+
+        Returns:
+            Norms of the policy's and the value function's gradient [2].
+        """
+        agent, head = self.agent, self.agent.value_head
+        new, policy_tape = agent.policy.record(rows.observations)
         old = agent.policy.distribution(rows.old)
-        policy_loss = vmpo.policy_loss(new.log_prob(rows.actions), rows.weights)
-        alphas = self.alphas.values()
-        constraints = [
-            vmpo.constraint_loss(kl, alpha, epsilon)[1]
-            for kl, alpha, epsilon in zip(kl_parts(old, new), alphas, self._epsilons, strict=True)
-        ]
-        agent.value_head.update(rows.returns)
-        features = agent.value_features(rows.observations)
-        value_loss = vmpo.value_loss(
-            agent.value_head.normalized(features), agent.value_head.normalize(rows.returns)
-        )
-        alpha_loss = torch.stack([parts.alpha_loss for parts in constraints]).sum()
-        total = policy_loss + value_loss + torch.stack([parts.penalty for parts in constraints]).sum()
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        limit = self._optimizer_config.max_grad_norm or float("inf")
-        policy_norm = nn.utils.clip_grad_norm_(agent.policy_parameters(), limit)
-        value_norm = nn.utils.clip_grad_norm_(agent.value_parameters(), limit)
-        statistics = StepStatistics(
-            policy_loss.detach(), value_loss.detach(), alpha_loss.detach(), policy_norm, value_norm
-        )
-        self._check_finite(statistics)
+        gradients, kls = m_step(old, new, rows.actions, rows.weights, self.alphas.values())
+        head.update(rows.returns)
+        values, value_tape = agent.record_value(rows.observations, policy_tape.features)
+        residual = (values - head.normalize(rows.returns)) / len(rows.returns)  # of the value loss
+        agent.policy.backward(policy_tape, gradients, agent.value_backward(value_tape, residual))
+        self.alphas.set_gradient(self._epsilons - kls)
+        limit = self._optimizer_config.max_grad_norm
+        norms = torch.stack([
+            self._policy_parameters.clip_gradient(limit), self._value_parameters.clip_gradient(limit)
+        ])  # fmt: skip
+        self._check_finite(norms, kls)
         self.optimizer.step()
-        self.alphas.step(alpha_loss)
+        self.alphas.apply_floor()
         self.gradient_steps += 1
-        return statistics
+        return norms
 
-    def _check_finite(self, statistics: StepStatistics) -> None:
-        total = sum(statistics[1:], start=statistics[0])
-        if bool(torch.isfinite(total)):
+    def _check_finite(self, norms: Tensor, kls: Tensor) -> None:
+        if math.isfinite(float(norms.sum() + kls.sum())):
             return
-        names = ("policy loss", "value loss", "alpha loss", "policy gradient", "value gradient")
-        terms = ", ".join(f"{name} {float(value):g}" for name, value in zip(names, statistics, strict=True))
+        names = ("policy gradient", "value gradient", *(f"KL {name}" for name in self.alphas.names))
+        values = [*norms.tolist(), *kls.tolist()]
+        terms = ", ".join(f"{name} {value:g}" for name, value in zip(names, values, strict=True))
         raise NonFiniteError(
             f"update {self.updates + 1}, gradient step {self.gradient_steps + 1}: not finite ({terms}); "
             "try a smaller learning rate, or clip observations and rewards"
         )
 
     @torch.no_grad()
-    def _statistics(self, prepared: Prepared, steps: list[StepStatistics]) -> dict[str, float]:
+    def _statistics(self, prepared: Prepared, norms: Tensor) -> dict[str, float]:
+        """Losses and KLs of the whole batch after the last step; gradient norms averaged over the steps."""
         batch, estep = prepared.batch, prepared.estep
         new: Distribution = self.agent.policy(batch.observations)
         old = self.agent.policy.distribution(batch.old)
-        kls = torch.stack([kl.mean() for kl in kl_parts(old, new)]).tolist()
-        means = torch.stack([torch.stack(step) for step in steps]).mean(0).tolist()
-        loss_names = ("loss/policy", "loss/value", "loss/alpha", "grad/policy_norm", "grad/value_norm")
-        metrics = dict(zip(loss_names, means, strict=True))
+        head = self.agent.value_head
+        values = head.normalized(self.agent.value_features(batch.observations))
+        kls = torch.stack([kl.mean() for kl in kl_parts(old, new)])
+        metrics = {
+            "loss/policy": float(vmpo.policy_loss(new.log_prob(batch.actions), batch.weights)),
+            "loss/value": float(vmpo.value_loss(values, head.normalize(batch.returns))),
+            "loss/alpha": float(self.alphas.values() @ (self._epsilons - kls)),
+        }
+        metrics |= dict(zip(("grad/policy_norm", "grad/value_norm"), norms.tolist(), strict=True))
         metrics["loss/temperature"] = prepared.temperature_loss
         metrics["dual/temperature"] = self.temperature.to_dict()["temperature"]
         names = self.alphas.names
-        metrics |= {f"kl/{name}": kl for name, kl in zip(names, kls, strict=True)}
+        metrics |= {f"kl/{name}": kl for name, kl in zip(names, kls.tolist(), strict=True)}
         metrics |= {_alpha_metric(name): value for name, value in self.alphas.to_dict().items()}
         metrics["estep/kl"] = float(estep.kl)
         metrics["estep/ess"] = float(estep.effective_sample_size)
@@ -266,7 +267,7 @@ class Learner:
     def _schedule(self, progress: float) -> None:
         config = self._optimizer_config
         factor = 1.0 - min(1.0, progress) if config.schedule == "linear" else 1.0
-        for group, lr in zip(self.optimizer.param_groups, (config.policy_lr, config.value_lr), strict=True):
+        for group, lr in zip(self.optimizer.param_groups, (config.policy_lr, config.value_lr), strict=False):
             group["lr"] = lr * factor
 
     def state_dict(self) -> dict[str, Any]:
@@ -276,6 +277,7 @@ class Learner:
             "optimizer": self.optimizer.state_dict(),
             "alphas": self.alphas.state_dict(),
             "temperature": self.temperature.state_dict(),
+            "temperature_optimizer": self._temperature_optimizer.state_dict(),
             "updates": self.updates,
             "gradient_steps": self.gradient_steps,
         }
@@ -286,6 +288,7 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.alphas.load_state_dict(state["alphas"])
         self.temperature.load_state_dict(state["temperature"])
+        self._temperature_optimizer.load_state_dict(state["temperature_optimizer"])
         self.updates = int(state["updates"])
         self.gradient_steps = int(state["gradient_steps"])
 
@@ -302,16 +305,9 @@ def _row_selector(rollout: Rollout, device: torch.device) -> Any:
     return lambda tensor: tensor[valid]
 
 
-def _optimizer_kind(config: OptimizerConfig) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+def _optimizer(config: OptimizerConfig, *groups: tuple[nn.Parameter, float]) -> torch.optim.Optimizer:
+    """Build the configured kind of optimiser over vectors with a learning rate each."""
+    named = [{"params": [vector], "lr": lr} for vector, lr in groups]
     if config.type == "sgd":
-        return torch.optim.SGD, {"momentum": config.sgd_momentum}
-    return torch.optim.Adam, {"eps": 1e-5}
-
-
-def _network_optimizer(agent: Agent, config: OptimizerConfig) -> torch.optim.Optimizer:
-    kind, options = _optimizer_kind(config)
-    groups = [
-        {"params": agent.policy_parameters(), "lr": config.policy_lr},
-        {"params": agent.value_parameters(), "lr": config.value_lr},
-    ]
-    return kind(groups, fused=True, **options)  # type: ignore[call-arg]
+        return torch.optim.SGD(named, momentum=config.sgd_momentum, fused=True)
+    return torch.optim.Adam(named, eps=1e-5, fused=True)

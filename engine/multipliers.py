@@ -6,56 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 
 class Multipliers:
-    """A few positive scalars softplus(x) with an optimiser of their own and a floor.
+    """A few positive scalars softplus(x) with a floor; `raw` holds x for an optimiser.
 
-    The floor is applied after the step: clamping inside the forward pass would kill the gradient there.
+    The floor is applied after the optimiser's step: clamping inside the forward pass would kill the gradient
+    there.
     """
 
     def __init__(
-        self,
-        names: tuple[str, ...],
-        *,
-        init: float,
-        floor: float,
-        optimizer: type[torch.optim.Optimizer],
-        device: torch.device | str = "cpu",
-        **options: Any,
+        self, names: tuple[str, ...], *, init: float, floor: float, device: torch.device | str = "cpu"
     ) -> None:
         self.names = names
         self._floor = _inverse_softplus(floor)
-        self._raw = torch.full((len(names),), _inverse_softplus(init), device=device, requires_grad=True)
-        self.optimizer = optimizer([self._raw], **options)
+        self.raw = nn.Parameter(torch.full((len(names),), _inverse_softplus(init), device=device))
+        self.raw.grad = torch.zeros_like(self.raw)
 
     def values(self) -> Tensor:
         """Current values [len(names)], attached to the graph."""
-        return functional.softplus(self._raw)
+        return functional.softplus(self.raw)
 
-    def step(self, loss: Tensor) -> None:
-        """Take one optimiser step down the loss, then apply the floor."""
-        (gradient,) = torch.autograd.grad(loss, [self._raw])
-        self.apply_gradient(gradient)
+    def set_gradient(self, gradient: Tensor) -> None:
+        """Give `raw` the gradient that follows from one with respect to the values [len(names)]."""
+        assert self.raw.grad is not None
+        torch.mul(gradient, torch.sigmoid(self.raw.detach()), out=self.raw.grad)
 
-    def apply_gradient(self, gradient: Tensor) -> None:
-        """Take one optimiser step with a gradient with respect to the raw parameters, then the floor."""
-        self._raw.grad = gradient
-        self.optimizer.step()
+    def apply_floor(self) -> None:
+        """Lift values that an optimiser pushed below the floor."""
         with torch.no_grad():
-            self._raw.clamp_(min=self._floor)
-
-    @property
-    def raw(self) -> Tensor:
-        """The unconstrained parameters [len(names)]."""
-        return self._raw
+            self.raw.clamp_(min=self._floor)
 
     def set(self, value: float) -> None:
         """Give every multiplier a value, not below the floor."""
         with torch.no_grad():
-            self._raw.fill_(max(_inverse_softplus(value), self._floor) if value > 0 else self._floor)
+            self.raw.fill_(max(_inverse_softplus(value), self._floor) if value > 0 else self._floor)
 
     def to_dict(self) -> dict[str, float]:
         """Values by name."""
@@ -63,14 +50,13 @@ class Multipliers:
             return dict(zip(self.names, self.values().tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """Parameters and optimiser state."""
-        return {"raw": self._raw.detach().clone(), "optimizer": self.optimizer.state_dict()}
+        """The unconstrained parameters."""
+        return {"raw": self.raw.detach().clone()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state_dict`."""
         with torch.no_grad():
-            self._raw.copy_(state["raw"])
-        self.optimizer.load_state_dict(state["optimizer"])
+            self.raw.copy_(state["raw"])
 
 
 def _inverse_softplus(value: float) -> float:

@@ -51,7 +51,7 @@ def join(document: Any, tensors: Mapping[str, Tensor]) -> Any:
 def _encode(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     match tree:
         case Tensor():
-            tensors[path] = tree.detach().cpu()
+            tensors[path] = tree.detach().cpu().clone()  # of its own: safetensors refuses views
             return {_TENSOR: path}
         case np.ndarray():
             tensors[path] = torch.from_numpy(tree.copy())

@@ -1,16 +1,13 @@
-"""Encoders under one signature: observation size and layer sizes in, features out.
+"""Encoders under one signature: observation size, layer sizes and activation in, features out.
 
-To add a kind: a file with a builder of the type `EncoderBuilder`, and a line in `ENCODERS`.
+To add a kind: a file with a class that satisfies `Encoder`, and a line in `ENCODERS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from engine.networks.mlp import MLP
 
-from engine.networks.mlp import Encoder, build_mlp
+Encoder = MLP
+ENCODERS: dict[str, type[MLP]] = {"mlp": MLP}
 
-EncoderBuilder = Callable[[int, tuple[int, ...], str], Encoder]
-
-ENCODERS: dict[str, EncoderBuilder] = {"mlp": build_mlp}
-
-__all__ = ["ENCODERS", "Encoder", "EncoderBuilder", "build_mlp"]
+__all__ = ["ENCODERS", "MLP", "Encoder"]

@@ -11,7 +11,7 @@ from engine.agent import Agent
 from engine.config import NetworkConfig
 from engine.distributions import Categorical, DiagonalGaussian
 from engine.envs.base import ContinuousActions, DiscreteActions
-from engine.networks import ENCODERS, build_mlp
+from engine.networks import ENCODERS, MLP
 from engine.popart import PopArt
 
 BOX = ContinuousActions(np.array([-2.0, 0.0, -np.inf]), np.array([2.0, 1.0, np.inf]))
@@ -68,7 +68,7 @@ def test_stochastic_actions_repeat_with_their_generator() -> None:
 
 
 def test_encoder_without_layers_is_the_identity() -> None:
-    encoder = build_mlp(7, (), "tanh")
+    encoder = MLP(7, (), "tanh")
     observations = torch.randn(3, 7)
     assert encoder.out_features == 7
     assert torch.equal(encoder(observations), observations)
