@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.agent import Agent
 from engine.config import Config
-from engine.distributions import Distribution
 from engine.envs.base import ContinuousActions, StepBatch, VectorEnv
 from engine.normalization import RewardScaler, RunningMoments
 from engine.rollout import Rollout
@@ -92,7 +91,7 @@ class Collector:
         rollout.raw_observations[step] = self._observations
         rollout.observations[step] = self.normalize(self._observations)
         with torch.no_grad():
-            distribution: Distribution = self._agent.target_policy(rollout.observations[step])
+            distribution, _ = self._agent.target_policy.record(rollout.observations[step])
             sample = distribution.sample(self._generator)
         rollout.actions[step] = sample
         for stored, parameter in zip(rollout.parameters, distribution.parameters, strict=True):

@@ -24,6 +24,7 @@ class RunningMoments:
         self.mean: Floats = np.zeros(shape)
         self.variance: Floats = np.ones(shape)
         self.count = 0.0
+        self._deviation: Floats | None = None
 
     def update(self, rows: NDArray[np.floating]) -> None:
         """Fold in a batch.
@@ -45,6 +46,7 @@ class RunningMoments:
         self.mean = np.asarray(self.mean + delta * weight, dtype=np.float64)
         self.variance = np.asarray(second_moment / total, dtype=np.float64)
         self.count = total
+        self._deviation = None
 
     def normalize(self, rows: NDArray[np.floating], clip: float = 0.0) -> NDArray[np.float32]:
         """Centre and scale rows [..., *shape] and limit them to +-clip, unless clip is 0.
@@ -53,10 +55,14 @@ class RunningMoments:
         """
         if self.count == 0:
             return rows.astype(np.float32)
-        scaled = (rows - self.mean) / np.sqrt(self.variance + 1e-8)
-        if clip:
-            np.clip(scaled, -clip, clip, out=scaled)
-        return scaled.astype(np.float32)
+        if self._deviation is None:
+            self._deviation = np.sqrt(self.variance + 1e-8)
+        scaled = rows - self.mean
+        scaled /= self._deviation
+        if not clip:
+            return scaled.astype(np.float32)
+        limited = np.empty(scaled.shape, dtype=np.float32)
+        return np.clip(scaled, -clip, clip, out=limited, casting="same_kind")
 
     def state_dict(self) -> dict[str, Floats]:
         """Copies of mean, variance and count."""
@@ -78,6 +84,7 @@ class RunningMoments:
         self.mean = np.array(state["mean"], dtype=np.float64)
         self.variance = np.array(state["variance"], dtype=np.float64)
         self.count = float(np.asarray(state["count"], dtype=np.float64))
+        self._deviation = None
 
 
 class RewardScaler:

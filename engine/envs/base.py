@@ -6,6 +6,7 @@ One conformance suite (`tests/unit/test_env_contract.py`) runs against every bac
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: the scaling is cached
 class ContinuousActions:
     """A Box of actions. The policy acts in [-1, 1] wherever a bound is finite on both sides."""
 
@@ -35,10 +36,18 @@ class ContinuousActions:
 
         Unbounded dimensions pass through unchanged.
         """
+        middle, half, limit = self._scaling
+        clipped: Floats = np.clip(sample, -limit, limit, dtype=np.float64)
+        clipped *= half
+        clipped += middle
+        return clipped
+
+    @functools.cached_property
+    def _scaling(self) -> tuple[Floats, Floats, Floats]:
+        """Middle and half width of each dimension, and the limit of a sample [A]."""
         bounded = np.isfinite(self.low) & np.isfinite(self.high)
         low, high = np.where(bounded, self.low, -1.0), np.where(bounded, self.high, 1.0)
-        clipped = np.where(bounded, np.clip(sample, -1.0, 1.0), sample)
-        return np.asarray((low + high) / 2 + (high - low) / 2 * clipped, dtype=np.float64)
+        return (low + high) / 2, (high - low) / 2, np.where(bounded, 1.0, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
