@@ -32,10 +32,14 @@ WARM_UP = 3
 
 
 def _warm_training(env_id: str) -> Any:
+    import torch
+
     from engine.presets import config_for
     from engine.training import Training
 
-    training = Training(config_for(env_id))
+    config = config_for(env_id)
+    torch.set_num_threads(config.run.torch_threads)
+    training = Training(config)
     training.start()
     for _ in range(WARM_UP):
         training.iterate()
