@@ -45,8 +45,10 @@ class Collector:
         )  # fmt: skip
 
     def reset(self, seed: int) -> None:
-        """Start every environment anew."""
+        """Start every environment anew, at different points of the time limit where that is wanted."""
         self._observations = self._env.reset(seed)
+        if self._settings.stagger and self._env.staggers:
+            self._env.stagger(seed)
         self._returns[:] = 0.0
         self._lengths[:] = 0
 
@@ -63,13 +65,21 @@ class Collector:
             self._store(batch)
             done = batch.terminated | batch.truncated
             if done.any():
-                returns += self._returns[done].tolist()
-                lengths += self._lengths[done].tolist()
+                whole = done & ~self._cut_short(batch)
+                returns += self._returns[whole].tolist()
+                lengths += self._lengths[whole].tolist()
                 self._returns[done] = 0.0
                 self._lengths[done] = 0
             self._observations = batch.observation
         rollout.observations[rollout.steps] = self.normalize(self._observations)
         return Episodes(tuple(returns), tuple(lengths))
+
+    def _cut_short(self, batch: StepBatch) -> NDArray[np.bool_]:
+        """Which episodes [N] ended early for staggering's sake: their returns say nothing."""
+        limit = self._env.spec.max_episode_steps
+        if limit is None or not self._env.staggers:
+            return np.zeros_like(batch.truncated)
+        return batch.truncated & ~batch.terminated & (self._lengths < limit)
 
     def fold_statistics(self) -> None:
         """Fold the rollout into the running statistics; called when its update is over."""

@@ -61,6 +61,8 @@ class EnvConfig:
     """What steps it; auto takes mujoco for the Gymnasium v5 MuJoCo tasks and gymnasium otherwise."""
     num_envs: int = _bounded(64, 1)
     """Environments stepped in parallel (N)."""
+    stagger: bool = True
+    """Let the first episodes end at random times, so that time limits never coincide (mujoco backend)."""
     normalize_observation: bool = True
     """Centre and scale observations with running statistics."""
     clip_observation: float = _bounded(10.0, 0)
@@ -107,6 +109,9 @@ class VMPOConfig:
     """Decay of gae."""
     normalize_advantages: bool = True
     """Whether advantages are centred and scaled over the rollout before the E-step."""
+    clip_advantages: float = _bounded(0.0, 0)
+    """Limit of normalised advantages, in standard deviations; 0 switches it off. A few outliers otherwise
+    take most of the E-step's weight."""
     topk_fraction: float = _bounded(0.5, 0, 1, open_low=True)
     """Share of the rows, best advantages first, that the policy is fitted to."""
     temperature_mode: str = _one_of("exact", "exact", "gradient")

@@ -130,7 +130,7 @@ class Learner:
         if not bool(torch.isfinite(advantages).all()):
             raise NonFiniteError(f"update {self.updates + 1}: advantages are not finite")
         if settings.normalize_advantages:
-            advantages = vmpo.normalize(advantages)
+            advantages = vmpo.normalize(advantages, settings.clip_advantages)
         batch = Batch(
             rows(rollout.observations[:-1]), rows(rollout.actions), advantages, returns,
             tuple(rows(parameter) for parameter in rollout.parameters),

@@ -45,10 +45,16 @@ class ConstraintParts(NamedTuple):
     """alpha (epsilon - sg[KL]), scalar."""
 
 
-def normalize(advantages: Tensor) -> Tensor:
-    """Centre and scale advantages [D] to mean 0 and standard deviation 1; equal ones become 0."""
+def normalize(advantages: Tensor, clip: float = 0.0) -> Tensor:
+    """Centre and scale advantages [D] to mean 0 and standard deviation 1; equal ones become 0.
+
+    Args:
+        advantages: [D].
+        clip: limit of the result in standard deviations; 0 for none.
+    """
     centred = advantages - advantages.mean()
-    return centred / (centred.square().mean().sqrt() + 1e-8)
+    normalized = centred / (centred.square().mean().sqrt() + 1e-8)
+    return normalized.clamp(-clip, clip) if clip else normalized
 
 
 def select_top_k(advantages: Tensor, fraction: float) -> Tensor:

@@ -9,6 +9,7 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,17 @@ class VectorEnv(abc.ABC):
     """
 
     spec: EnvSpec
+
+    staggers: ClassVar[bool] = False
+    """Whether `stagger` is supported."""
+
+    def stagger(self, seed: int) -> None:
+        """Cut the episodes under way short, each by a random number of steps.
+
+        Without it, environments that only a time limit ends stay in step for ever: every rollout shows the
+        same part of the episode N times.
+        """
+        raise NotImplementedError(f"{self.spec.backend} environments cannot be staggered")
 
     @abc.abstractmethod
     def reset(self, seed: int) -> Floats:

@@ -35,6 +35,8 @@ class MujocoBatchEnv(VectorEnv):
         ConfigError: ``env_id`` is not supported.
     """
 
+    staggers = True
+
     def __init__(self, env_id: str, num_envs: int, *, threads: int = 0) -> None:
         if env_id not in TASKS:
             known = ", ".join(sorted(TASKS))
@@ -69,6 +71,11 @@ class MujocoBatchEnv(VectorEnv):
         self._rng = np.random.default_rng(seed)
         self._open_task().forget()
         return self._restart(np.arange(self.spec.num_envs))
+
+    def stagger(self, seed: int) -> None:
+        """Cut the episodes under way short, each by a random number of steps."""
+        generator = np.random.default_rng((seed, 1))  # not the episodes' own
+        self._elapsed[:] = generator.integers(self._limit, size=self.spec.num_envs)
 
     def step(self, actions: NDArray[np.generic]) -> StepBatch:
         """Step every environment and restart those whose episode ended.

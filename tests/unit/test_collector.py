@@ -8,6 +8,7 @@ import torch
 from engine.agent import Agent
 from engine.collector import Collector
 from engine.config import Config
+from engine.envs.mujoco_batch import MujocoBatchEnv
 from engine.evaluation import EvaluationResult, evaluate
 from engine.normalization import RunningMoments
 from tests.unit.toy_envs import TargetEnv
@@ -172,3 +173,17 @@ class TestEvaluation:
         moments = RunningMoments((2,))
         result = evaluate(collector._agent, env, moments, clip_observation=0.0, seed=0)
         assert result.lengths == (5, 3, 1)
+
+
+def test_episodes_cut_short_for_staggering_are_not_reported() -> None:
+    config = Config().updated({"vmpo": {"rollout_steps": 60}, "env": {"id": "Reacher-v5"}})
+    env = MujocoBatchEnv("Reacher-v5", 8, threads=1)
+    agent = Agent(env.spec.observation_size, env.spec.actions, config.network)
+    collector = Collector(env, agent, config, torch.Generator().manual_seed(5))
+    collector.reset(3)
+    first, second = collector.collect(), collector.collect()
+    ended = int(collector.rollout.truncated.sum())
+    assert 8 <= ended <= 16  # 60 steps of 8 environments with episodes of 50
+    assert set(first.lengths + second.lengths) == {50}
+    assert len(first.lengths) < 8
+    assert len(second.lengths) == ended

@@ -229,3 +229,23 @@ def test_closing_twice_is_fine_and_stepping_afterwards_is_not() -> None:
         env.step(np.zeros((2, 3)))
     with pytest.raises(EnvironmentFault, match="was closed"):
         env.reset(0)
+
+
+def test_staggered_environments_reach_the_time_limit_at_different_steps() -> None:
+    env = MujocoBatchEnv("Reacher-v5", 16, threads=1)
+    env.reset(0)
+    env.stagger(0)
+    truncated = np.array([batch.truncated for batch in run(env, 150)])
+    steps = [np.flatnonzero(column) for column in truncated.T]
+    assert len({int(found[0]) for found in steps}) > 8
+    assert all((np.diff(found) == 50).all() for found in steps)  # only the first episode is shorter
+
+
+def test_staggering_repeats_with_its_seed_and_leaves_the_starts_alone() -> None:
+    envs = [MujocoBatchEnv("Reacher-v5", 4, threads=1) for _ in range(3)]
+    starts = [env.reset(3) for env in envs]
+    for env, seed in zip(envs, (1, 1, 2), strict=True):
+        env.stagger(seed)
+    assert_array_equal(starts[0], starts[2])
+    elapsed = [env.state_dict()["elapsed"].tolist() for env in envs]
+    assert elapsed[0] == elapsed[1] != elapsed[2]
