@@ -100,7 +100,7 @@ class Collector:
         step = rollout.position
         rollout.raw_observations[step] = self._observations
         rollout.observations[step] = self.normalize(self._observations)
-        with torch.no_grad():
+        with torch.inference_mode():
             distribution, _ = self._agent.target_policy.record(rollout.observations[step])
             sample = distribution.sample(self._generator)
         rollout.actions[step] = sample

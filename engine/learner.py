@@ -185,7 +185,7 @@ class Learner:
         for observations, actions, weights, returns, *old in zip(*parts, strict=True):
             yield Batch(observations, actions, weights * (rows / len(weights)), returns, tuple(old))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _gradient_step(self, rows: Batch) -> Tensor:
         """Fit policy and value to a minibatch whose weights already carry the factor D / B.
 

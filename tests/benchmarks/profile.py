@@ -88,7 +88,8 @@ def profile(env_id: str, iterations: int) -> dict[str, float]:
     if isinstance(env, MujocoBatchEnv) and env._task is not None:
         wanted += [
             ("physics", env, "_simulate"), ("contacts", env._task, "stepped"),
-            ("observations", env._task, "observe"), ("rewards", env._task, "outcome"), ("resets", env, "_restart"),
+            ("observations", env._task, "observe"), ("rewards", env._task, "outcome"),
+            ("resets", env, "_restart"),
         ]  # fmt: skip
     for part, owner, name in wanted:
         setattr(owner, name, watch.watch(part, getattr(owner, name)))
