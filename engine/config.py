@@ -124,6 +124,8 @@ class VMPOConfig:
     """Bound on the policy's KL: of the Gaussian's mean, or of the categorical distribution."""
     epsilon_sigma: float = _positive(5e-3)
     """Bound on the KL of the Gaussian's covariance."""
+    control_variate: bool = True
+    """Take the noise of the sampled actions out of the policy loss, whose mean stays; false is the paper."""
     alpha_init: float = _positive(1.0)
     """First value of the KL multipliers."""
     alpha_min: float = _positive(1e-8)

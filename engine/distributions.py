@@ -138,3 +138,20 @@ def kl_parts(old: Distribution, new: Distribution) -> tuple[Tensor, ...]:
         case Categorical(), Categorical():
             return kl_categorical(old, new)
     raise TypeError(f"no KL from {type(old).__name__} to {type(new).__name__}")
+
+
+def expected_log_prob(old: Distribution, new: Distribution) -> Tensor:
+    """Exact E[log new(a)] over actions a of ``old`` [...]: minus the entropy of old, minus KL(old || new).
+
+    Raises:
+        TypeError: the two are of different kinds.
+    """
+    match old, new:
+        case DiagonalGaussian(), DiagonalGaussian():
+            spread = (old.std.square() + (new.mean - old.mean).square()) / new.std.square()
+            per_dimension = -0.5 * spread - new.std.log() - 0.5 * math.log(2 * math.pi)
+            return per_dimension.sum(-1)
+        case Categorical(), Categorical():
+            log_new = functional.log_softmax(new.logits, -1)
+            return (torch.softmax(old.logits, -1) * log_new).sum(-1)
+    raise TypeError(f"no expectation of {type(new).__name__} under {type(old).__name__}")

@@ -195,7 +195,10 @@ class Learner:
         agent, head = self.agent, self.agent.value_head
         new, policy_tape = agent.policy.record(rows.observations)
         old = agent.policy.distribution(rows.old)
-        gradients, kls = m_step(old, new, rows.actions, rows.weights, self.alphas.values())
+        gradients, kls = m_step(
+            old, new, rows.actions, rows.weights, self.alphas.values(),
+            control_variate=self._vmpo.control_variate,
+        )  # fmt: skip
         head.update(rows.returns)
         values, value_tape = agent.record_value(rows.observations, policy_tape.features)
         residual = (values - head.normalize(rows.returns)) / len(rows.returns)  # of the value loss

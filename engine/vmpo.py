@@ -168,6 +168,20 @@ def policy_loss(log_prob: Tensor, weights: Tensor) -> Tensor:
     return -(weights.detach() * log_prob).sum()
 
 
+def control_variate(log_prob: Tensor, expected_log_prob: Tensor) -> Tensor:
+    """Noise of the sampled actions, mean [log pi(a|s) - E log pi(a'|s)] with a' drawn from pi_old.
+
+    Its expectation over the actions is 0 for every pi, so that adding it to the policy loss leaves the
+    expected M-step as the paper has it; it takes out the noise that the weights' common part, 1 / B for
+    each row, brings in. With it the weight that counts is psi - 1/D: rows worse than average push away.
+
+    Args:
+        log_prob: joint log-probabilities of the sampled actions [B].
+        expected_log_prob: their exact expectation under pi_old [B].
+    """
+    return (log_prob - expected_log_prob).mean()
+
+
 def constraint_loss(kl: Tensor, alpha: Tensor, epsilon: float) -> tuple[Tensor, ConstraintParts]:
     """The Lagrangian of one KL constraint, alpha (epsilon - sg[KL]) + sg[alpha] KL (Eq. 12).
 

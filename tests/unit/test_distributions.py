@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import distributions as reference
 
-from engine.distributions import Categorical, DiagonalGaussian, kl_categorical, kl_gaussian, kl_parts
+from engine.distributions import (
+    Categorical,
+    DiagonalGaussian,
+    expected_log_prob,
+    kl_categorical,
+    kl_gaussian,
+    kl_parts,
+)
 
 
 def gaussian(seed: int, rows: int = 50, scale: float = 1.0) -> DiagonalGaussian:
@@ -88,6 +95,22 @@ def test_kl_to_itself_is_exactly_zero(distribution: DiagonalGaussian | Categoric
 def test_kl_between_kinds_is_refused() -> None:
     with pytest.raises(TypeError, match="no KL from DiagonalGaussian to Categorical"):
         kl_parts(gaussian(0), categorical(0))
+
+
+def test_expected_log_prob_is_minus_the_cross_entropy() -> None:
+    old, new = gaussian(0), gaussian(1)
+    kl = reference.kl_divergence(
+        reference.Independent(reference.Normal(old.mean, old.std), 1),
+        reference.Independent(reference.Normal(new.mean, new.std), 1),
+    )
+    torch.testing.assert_close(expected_log_prob(old, new), -old.entropy() - kl)
+    old, new = categorical(0), categorical(1)
+    torch.testing.assert_close(expected_log_prob(old, new), -old.entropy() - kl_categorical(old, new)[0])
+
+
+def test_expectation_between_kinds_is_refused() -> None:
+    with pytest.raises(TypeError, match="no expectation of Categorical under DiagonalGaussian"):
+        expected_log_prob(gaussian(0), categorical(0))
 
 
 def test_gaussian_samples_have_the_right_moments() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from torch import Tensor
 from engine import vmpo
 from engine.agent import Agent
 from engine.config import Config
-from engine.distributions import Categorical, DiagonalGaussian, Distribution, kl_parts
+from engine.distributions import (
+    Categorical,
+    DiagonalGaussian,
+    Distribution,
+    expected_log_prob,
+    kl_parts,
+)
 from engine.envs.base import ContinuousActions, DiscreteActions
 from engine.flat import FlatParameters
 from engine.m_step import m_step
@@ -30,13 +37,22 @@ def double_precision():
 
 
 def objective(
-    old: Distribution, new: Distribution, actions: Tensor, weights: Tensor, alphas: Tensor
+    old: Distribution,
+    new: Distribution,
+    actions: Tensor,
+    weights: Tensor,
+    alphas: Tensor,
+    *,
+    control_variate: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
-    """The M-step's loss as the paper writes it."""
+    """The M-step's loss as the paper writes it, with the control variate if wanted."""
     parts = [
         vmpo.constraint_loss(kl, alpha, 0.0)[1] for kl, alpha in zip(kl_parts(old, new), alphas, strict=True)
     ]
-    total = vmpo.policy_loss(new.log_prob(actions), weights) + sum(part.penalty for part in parts)
+    log_prob = new.log_prob(actions)
+    total = vmpo.policy_loss(log_prob, weights) + sum(part.penalty for part in parts)
+    if control_variate:
+        total = total + vmpo.control_variate(log_prob, expected_log_prob(old, new))
     return total, [part.kl for part in parts]
 
 
@@ -54,17 +70,18 @@ def random_distributions(seed: int, continuous: bool) -> tuple[Distribution, Dis
 
 
 @pytest.mark.parametrize("continuous", [True, False])
+@pytest.mark.parametrize("control_variate", [True, False])
 @pytest.mark.parametrize("seed", range(10))
-def test_gradients_of_the_distribution(seed: int, continuous: bool) -> None:
+def test_gradients_of_the_distribution(seed: int, control_variate: bool, continuous: bool) -> None:
     old, new = random_distributions(seed, continuous)
     generator = torch.Generator().manual_seed(seed + 100)
     actions = new.sample(generator).detach()
     weights = torch.rand(ROWS, generator=generator)
     alphas = torch.tensor([0.7, 3.0])[: len(new.constraints)]
-    total, kls = objective(old, new, actions, weights, alphas)
+    total, kls = objective(old, new, actions, weights, alphas, control_variate=control_variate)
     expected = torch.autograd.grad(total, new.parameters)
     with torch.no_grad():
-        found = m_step(old, new, actions, weights, alphas)
+        found = m_step(old, new, actions, weights, alphas, control_variate=control_variate)
     for mine, autograd in zip(found.gradients, expected, strict=True):
         torch.testing.assert_close(mine, autograd)
     torch.testing.assert_close(found.kls, torch.stack(kls).detach())
@@ -75,6 +92,25 @@ def test_an_unmoved_policy_feels_no_constraint() -> None:
     found = m_step(old, old, torch.zeros(ROWS, ACTIONS), torch.zeros(ROWS), torch.tensor([5.0, 5.0]))
     assert all(torch.equal(gradient, torch.zeros(ROWS, ACTIONS)) for gradient in found.gradients)
     assert torch.equal(found.kls, torch.zeros(2))
+
+
+@pytest.mark.parametrize("continuous", [True, False])
+def test_the_control_variate_keeps_the_mean_and_takes_the_noise(continuous: bool) -> None:
+    old, new = random_distributions(0, continuous)
+    draws, generator = 4000, torch.Generator().manual_seed(1)
+    alphas = torch.tensor([0.7, 3.0])[: len(new.constraints)]
+    gradients: dict[bool, list[Tensor]] = {False: [], True: []}
+    for _ in range(draws):
+        actions = old.sample(generator)
+        score = actions.double().reshape(ROWS, -1)[:, 0].tanh()  # an advantage that depends on the action
+        weights = torch.softmax(0.3 * score, 0)
+        for control_variate, found in gradients.items():
+            step = m_step(old, new, actions, weights, alphas, control_variate=control_variate)
+            found.append(torch.cat(step.gradients, -1).detach())
+    plain, controlled = (torch.stack(gradients[kind]) for kind in (False, True))
+    error = (plain - controlled).std(0) / math.sqrt(draws)
+    assert ((plain.mean(0) - controlled.mean(0)).abs() < 5 * error).all()
+    assert controlled.var(0).sum() < 0.3 * plain.var(0).sum()
 
 
 def test_two_kinds_of_policy_are_refused() -> None:
