@@ -1,4 +1,4 @@
-"""Tuned settings per environment family: one table, first match wins."""
+"""Tuned settings per environment family: one table, first match wins; some presets go by name only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.config import Config
+from engine.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Preset:
 
     name: str
     pattern: str
-    """Shell-style pattern of environment ids, alternatives separated by ``|``."""
+    """Shell-style pattern of environment ids, alternatives separated by ``|``; empty: by name only."""
     settings: Mapping[str, Mapping[str, Any]]
     why: str
     """What the settings are for, in one line."""
@@ -51,6 +52,37 @@ PRESETS: tuple[Preset, ...] = (
         },
         "small state, few actions: short rollouts, large steps",
     ),
+    Preset(
+        "paper",
+        "",
+        {
+            "env": {"num_envs": 64, "stagger": False},
+            "vmpo": {
+                "rollout_steps": 39,
+                "advantage_estimator": "returns",
+                "normalize_advantages": False,
+                "topk_fraction": 0.5,
+                "temperature_mode": "gradient",
+                "epsilon_eta": 0.01,
+                "epsilon_mu": 0.0075,
+                "epsilon_sigma": 2e-5,
+                "control_variate": False,
+                "epochs": 1,
+                "minibatch_size": 0,
+                "target_update_period": 100,
+                "popart": True,
+            },
+            "optimizer": {
+                "policy_lr": 1e-4,
+                "value_lr": 1e-4,
+                "temperature_lr": 1e-4,
+                "alpha_lr": 1e-4,
+                "schedule": "constant",
+                "max_grad_norm": 0.0,
+            },
+        },
+        "Song et al. (2019) for Gym: each sample once, T_target 100, duals by gradient; for 1e9 steps",
+    ),
     Preset("default", "*", {}, "the defaults"),
 )
 
@@ -60,6 +92,23 @@ def preset_for(env_id: str) -> Preset:
     return next(preset for preset in PRESETS if preset.matches(env_id))
 
 
-def config_for(env_id: str) -> Config:
-    """Return the default configuration with the environment's preset applied."""
-    return Config().updated({"env": {"id": env_id}}).updated(preset_for(env_id).settings)
+def preset_named(name: str) -> Preset:
+    """Return a preset by its name.
+
+    Raises:
+        ConfigError: there is none; names those there are.
+    """
+    presets = {preset.name: preset for preset in PRESETS}
+    if name not in presets:
+        raise ConfigError(f"no preset {name!r}{nearest(name, presets)}; there are {', '.join(presets)}")
+    return presets[name]
+
+
+def config_for(env_id: str, preset: str | None = None) -> Config:
+    """Return the default configuration with a preset applied: the environment's own, or a named one.
+
+    Raises:
+        ConfigError: no preset has that name.
+    """
+    chosen = preset_for(env_id) if preset is None else preset_named(preset)
+    return Config().updated({"env": {"id": env_id}}).updated(chosen.settings)

@@ -116,6 +116,18 @@ def test_later_sources_win(run, trainer, monkeypatch, tmp_path):
     assert config.env.id == "CartPole-v1"  # the argument over the file
 
 
+def test_a_preset_by_name_replaces_the_environments_own(run, trainer):
+    assert run("train", "CartPole-v1", "--preset", "paper", "--set", "vmpo.epochs=3").code == 0
+    config = _config(trainer)
+    assert (config.vmpo.target_update_period, config.vmpo.epochs) == (100, 3)
+
+
+def test_an_unknown_preset_is_one_line(run):
+    result = run("train", "CartPole-v1", "--preset", "papers")
+    assert result.code == 2
+    assert result.err.startswith("error: --preset: no preset 'papers'; did you mean 'paper'?")
+
+
 @pytest.mark.parametrize(
     ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )

@@ -126,3 +126,12 @@ def test_every_preset_is_valid_and_the_last_matches_everything() -> None:
     assert preset_for("HalfCheetah-v5").name == "locomotion"
     assert preset_for("CartPole-v1").name == "discrete"
     assert config_for("Ant-v5").env.id == "Ant-v5"
+
+
+def test_presets_by_name() -> None:
+    paper = config_for("Ant-v5", "paper")
+    assert (paper.env.id, paper.vmpo.epochs, paper.vmpo.target_update_period) == ("Ant-v5", 1, 100)
+    assert not paper.vmpo.control_variate
+    assert config_for("Ant-v5", "locomotion") == config_for("Ant-v5")
+    with pytest.raises(ConfigError, match="no preset 'papr'; did you mean 'paper'"):
+        config_for("Ant-v5", "papr")

@@ -66,12 +66,14 @@ def envs(
 
 
 def presets(as_json: options.AsJson = False) -> None:
-    """List the tuned settings, the first match winning."""
+    """List the tuned settings: the first that matches an environment is its own, --preset takes any."""
     from engine.presets import PRESETS
     from vmpo_tui.cli.output import write_json, write_table
 
     if as_json:
         write_json([dataclasses.asdict(preset) for preset in PRESETS])
         return
-    rows = [(preset.name, preset.pattern.replace("|", " "), preset.why) for preset in PRESETS]
+    rows = [
+        (preset.name, preset.pattern.replace("|", " ") or "by name only", preset.why) for preset in PRESETS
+    ]
     write_table(("preset", "environments", "what for"), rows)

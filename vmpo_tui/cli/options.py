@@ -11,7 +11,7 @@ import typer
 
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.presets import config_for
+from engine.presets import PRESETS, config_for
 from vmpo_tui.cli.entry import show_version
 
 _DEFAULTS = Config()
@@ -88,6 +88,16 @@ Backend = Annotated[
     ),
 ]
 NumEnvs = Annotated[int | None, _count("--num-envs", "env", "num_envs", "Environments stepped in parallel.")]
+PresetName = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        show_default="the environment's own",
+        autocompletion=lambda: [preset.name for preset in PRESETS],
+        help="Tuned settings to start from; see `vmpo presets`.",
+    ),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -154,20 +164,29 @@ _SETTINGS = {
 
 
 def build_config(
-    env_id: str, overrides: Overrides, *, file: Path | None = None, assignments: Iterable[str] = ()
+    env_id: str,
+    overrides: Overrides,
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    assignments: Iterable[str] = (),
 ) -> Config:
     """Return a run's configuration: defaults < preset < file < options < ``--set``.
 
     Args:
-        env_id: the environment; it decides the preset and wins over the file's ``env.id``.
+        env_id: the environment; it wins over the file's ``env.id``.
         overrides: options.
+        preset: name of a preset; None takes the environment's own.
         file: TOML settings.
         assignments: ``section.key=value`` texts.
 
     Raises:
         ConfigError: a setting has no meaning or an invalid value; options are named as they were typed.
     """
-    config = config_for(env_id)
+    try:
+        config = config_for(env_id, preset)
+    except ConfigError as error:
+        raise ConfigError(f"--preset: {error}") from error
     if file is not None:
         config = Config.from_toml(file, base=config)
     config = config.updated({"env": {"id": env_id}})

@@ -39,6 +39,7 @@ def open_application(
     run_dir: options.RunDir = None,
     backend: options.Backend = None,
     num_envs: options.NumEnvs = None,
+    preset: options.PresetName = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
     threads: options.Threads = None,
@@ -48,12 +49,14 @@ def open_application(
 ) -> None:
     """Train an agent on a screen: watch it learn, steer the run with single keys.
 
-    Settings, later ones winning: defaults, the environment's preset, --config, options, --set.
+    Settings, later ones winning: defaults, preset, --config, options, --set.
     """
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
     overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
-    settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
+    settings = options.build_config(
+        env_id, overrides, preset=preset, file=config, assignments=assignments or ()
+    )
     if not _on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 

@@ -22,6 +22,7 @@ def train(
     run_dir: options.RunDir = None,
     backend: options.Backend = None,
     num_envs: options.NumEnvs = None,
+    preset: options.PresetName = None,
     config: options.ConfigFile = None,
     assignments: options.Assignments = None,
     threads: options.Threads = None,
@@ -32,10 +33,12 @@ def train(
 ) -> None:
     """Train an agent without the application; ctrl+c saves and stops.
 
-    Settings, later ones winning: defaults, the environment's preset, --config, options, --set.
+    Settings, later ones winning: defaults, preset, --config, options, --set.
     """
     overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
-    settings = options.build_config(env_id, overrides, file=config, assignments=assignments or ())
+    settings = options.build_config(
+        env_id, overrides, preset=preset, file=config, assignments=assignments or ()
+    )
 
     from engine.envs import check_env
 
