@@ -19,6 +19,9 @@ Tape = list[tuple[Tensor, Tensor]]
 """For each layer its input, and what the activation's derivative needs."""
 
 
+_MINUS_ONE = torch.tensor(-1.0)
+
+
 class Activation(NamedTuple):
     """A nonlinearity and its derivative."""
 
@@ -32,7 +35,7 @@ class Activation(NamedTuple):
 
 def _tanh(x: Tensor) -> Tensor:
     """Tanh through the sigmoid, which PyTorch vectorises on CPUs: a quarter of torch.tanh's time."""
-    return torch.sigmoid(2.0 * x) * 2.0 - 1.0
+    return torch.add(_MINUS_ONE, torch.sigmoid(2.0 * x), alpha=2.0)
 
 
 def _elu_gradient(gradient: Tensor, output: Tensor) -> Tensor:
@@ -45,7 +48,7 @@ def _silu_gradient(gradient: Tensor, x: Tensor) -> Tensor:
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "tanh": Activation(_tanh, lambda gradient, output: gradient - gradient * output.square()),
+    "tanh": Activation(_tanh, torch.ops.aten.tanh_backward),
     "relu": Activation(torch.relu, lambda gradient, output: gradient * (output > 0)),
     "elu": Activation(functional.elu, _elu_gradient),
     "silu": Activation(functional.silu, _silu_gradient, needs_input=True),
