@@ -29,6 +29,8 @@ DATA = Path(__file__).parent / "data" / "learning.jsonl"
 EPISODES, CURVE_POINTS = 100, 10
 SCORE_SEED = 1_000_000_007
 """Seed of the final episodes, the same for every agent; no training or evaluation uses it."""
+MEASURED = ("env", "network", "vmpo", "optimizer")
+"""Sections of the configuration that decide what is learned; a row keeps them."""
 PACKAGES = ("torch", "mujoco", "gymnasium", "numpy")
 Row = dict[str, Any]
 
@@ -64,6 +66,7 @@ def train_vmpo(env_id: str, seed: int, steps: int, settings: list[str]) -> Row:
         "deterministic": _figures(scores[0].returns),
         "stochastic": _figures(scores[1].returns),
         "curve": curve,
+        "config": {name: values for name, values in config.to_dict().items() if name in MEASURED},
         "env_steps": summary.env_steps,
         "updates": summary.updates,
         "seconds": summary.seconds,
