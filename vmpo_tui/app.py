@@ -15,12 +15,13 @@ from textual.screen import Screen
 from engine import commands
 from engine.events import RunStarted, UpdateCompleted
 from vmpo_tui import run_view
-from vmpo_tui.keys import RUN_BINDINGS
+from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
-from vmpo_tui.screens.dashboard import Dashboard
+from vmpo_tui.screens import SCREENS, TABS, RunScreen
 from vmpo_tui.screens.dialogs import FailureDialog, HelpDialog, StopDialog
 from vmpo_tui.session import Session
-from vmpo_tui.terminal import Output, stop_signals, terminal_for_the_screen, terminal_is_gone
+from vmpo_tui.terminal import Output, terminal_is_gone
+from vmpo_tui.widgets.tabs import ScreenTabs
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
@@ -31,7 +32,7 @@ class VmpoApp(App[int]):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
-    BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS]
+    BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS, *screen_bindings(TABS)]
 
     def __init__(self, session: Session, output: Output | None = None) -> None:
         super().__init__()
@@ -45,11 +46,12 @@ class VmpoApp(App[int]):
         self._interrupts = 0
         self._leaving = False
         self._failure_shown = False
-        self._dashboard = Dashboard()
 
     def on_mount(self) -> None:
         """Show the dashboard, then start the engine."""
-        self.push_screen(self._dashboard)
+        for kind in SCREENS:
+            self.install_screen(kind(), kind.LABEL)
+        self.push_screen(SCREENS[0].LABEL)
         self.call_after_refresh(self.session.start)
         self.set_interval(REFRESH_SECONDS, self.refresh_view)
 
@@ -86,8 +88,19 @@ class VmpoApp(App[int]):
 
     def _show(self) -> None:
         self._behind = False
-        if self._dashboard.is_mounted:
-            self._dashboard.show(self.view, frozen=self._frozen)
+        for screen in self.screen_stack:  # a dialog may be in front
+            if isinstance(screen, RunScreen) and screen.is_mounted:
+                screen.show(self.view, frozen=self._frozen)
+
+    def action_show_screen(self, label: str) -> None:
+        """Switch to a numbered screen."""
+        if isinstance(self.screen, RunScreen) and label != self.screen.LABEL:
+            self.switch_screen(label)
+            self.call_after_refresh(self._show)
+
+    def on_screen_tabs_chosen(self, event: ScreenTabs.Chosen) -> None:
+        """Switch to the screen that was clicked."""
+        self.action_show_screen(event.label)
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
@@ -119,8 +132,9 @@ class VmpoApp(App[int]):
         self._show()
 
     def action_help(self) -> None:
-        """List the keys."""
-        self.push_screen(HelpDialog(RUN_BINDINGS))
+        """List the keys: the screen's own, then those that work everywhere."""
+        own = self.screen.KEYS if isinstance(self.screen, RunScreen) else []
+        self.push_screen(HelpDialog([*own, *RUN_BINDINGS, *screen_bindings(TABS)]))
 
     def action_stop(self) -> None:
         """Ask how to stop; a run that is over is simply left."""
@@ -172,18 +186,3 @@ class VmpoApp(App[int]):
                 action = getattr(self, f"action_{binding.action}")
                 yield SystemCommand(binding.description, binding.tooltip, action)
         yield from super().get_system_commands(screen)
-
-
-def run_app(session: Session) -> int:
-    """Open the application and return the exit code; the terminal is restored whatever happens."""
-    with terminal_for_the_screen() as output:
-        app = VmpoApp(session, output)
-        with stop_signals(app.on_signal):
-            code = app.run()
-    if code is None:  # the application itself broke: its run is saved all the same
-        session.send(commands.Stop())
-        session.join(timeout=60.0)
-        return FAILED
-    if app.view.over:
-        session.join(timeout=10.0)  # otherwise left by force: the daemon thread dies with the process
-    return code

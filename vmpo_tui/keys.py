@@ -26,3 +26,18 @@ RUN_BINDINGS: list[Binding] = [
         tooltip="ask how to stop; twice: save and stop; thrice: leave",
     ),
 ]  # fmt: skip
+
+
+def screen_bindings(tabs: tuple[tuple[str, str], ...]) -> list[Binding]:
+    """Return the digits that lead to the screens, from their keys and labels."""
+    return [
+        Binding(
+            key,
+            f"show_screen('{label}')",
+            label,
+            show=False,
+            tooltip=f"the {label} screen",
+            id=f"screen.{label}",
+        )
+        for key, label in tabs
+    ]

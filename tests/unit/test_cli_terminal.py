@@ -35,7 +35,7 @@ def trainer(monkeypatch):
         return 0
 
     monkeypatch.setattr("engine.trainer.Trainer", Trainer)
-    monkeypatch.setitem(sys.modules, "vmpo_tui.app", SimpleNamespace(run_app=run_app))
+    monkeypatch.setitem(sys.modules, "vmpo_tui.launch", SimpleNamespace(run_app=run_app))
     return Trainer
 
 

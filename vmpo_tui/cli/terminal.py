@@ -76,8 +76,8 @@ def _on_a_terminal() -> bool:
 
 def _train_on_screen(settings: Config, directory: Path) -> int:
     """Open the application on a new run; once it has closed, say how the run ended."""
-    from vmpo_tui.app import run_app
     from vmpo_tui.cli.headless import write_summary
+    from vmpo_tui.launch import run_app
     from vmpo_tui.session import Session
 
     def train(channel: Channel) -> RunSummary:

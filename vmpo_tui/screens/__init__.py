@@ -1,1 +1,12 @@
-"""Screens of the application, one file each."""
+"""Screens of the application, one file each; `SCREENS` are those that a digit leads to."""
+
+from __future__ import annotations
+
+from vmpo_tui.screens.base import TABS, RunScreen
+from vmpo_tui.screens.dashboard import Dashboard
+from vmpo_tui.screens.log import Log
+
+__all__ = ["SCREENS", "TABS", "RunScreen"]
+
+SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Log)
+"""In the order of their digits; a test holds them against `TABS`."""

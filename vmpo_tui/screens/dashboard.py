@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
-from textual.screen import Screen
-from textual.widgets import Footer, RichLog
+from textual.widgets import RichLog
 
 from vmpo_tui.run_view import LogLine, RunView, Series
-from vmpo_tui.text import si
+from vmpo_tui.screens.base import RunScreen
+from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
 from vmpo_tui.widgets.gauge import Gauge
-from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tile import Tile
 
 # Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
@@ -41,24 +39,21 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
 SMOOTHING = 0.05
 """Weight of a new episode in the smoothed return curve."""
-LOG_STYLES = {"info": "", "score": "bold", "good": "green", "warning": "yellow", "error": "bold red"}
 
 
-class Dashboard(Screen[None]):
+class Dashboard(RunScreen):
     """Everything at a glance, complete at 80x24; below 60x16 only the numbers."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-very-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]
+    LABEL = "dashboard"
     CSS_PATH = "dashboard.tcss"
 
     def __init__(self) -> None:
-        super().__init__(id="dashboard")
+        super().__init__()
         self._logged = 0
         self._smooth = SmoothedReturn()
 
-    def compose(self) -> ComposeResult:
+    def compose_body(self) -> ComposeResult:
         """Lay the widgets out; the style sheet moves them with the terminal's size."""
-        yield StatusBar(id="status")
         with Horizontal(id="body"):
             chart = Chart(placeholder="the first episodes are under way", id="returns")
             chart.border_title = "return"
@@ -77,17 +72,13 @@ class Dashboard(Screen[None]):
         log.border_title = "events"
         log.can_focus = False
         yield log
-        yield Footer(show_command_palette=False)
 
     def on_resize(self) -> None:
         """Keep the newest event in sight."""
         self.call_after_refresh(self.query_one(RichLog).scroll_end, animate=False)
 
-    def show(self, view: RunView, *, frozen: bool = False) -> None:
-        """Show a view; a frozen display only says so."""
-        self.query_one(StatusBar).show(view, frozen=frozen)
-        if frozen:
-            return
+    def show_body(self, view: RunView) -> None:
+        """Show a view."""
         self._show_returns(view)
         for gauge, (label, names) in zip(self.query(Gauge), GAUGES, strict=True):
             metric = _present(view, names) or ""
@@ -115,8 +106,7 @@ class Dashboard(Screen[None]):
         log = self.query_one(RichLog)
         fresh = [line for line in lines if line.number > self._logged]
         for line in fresh:
-            text = Text(f"{si(line.env_steps):>6}  ", "dim")
-            log.write(text.append(line.text, LOG_STYLES[line.kind]))
+            log.write(log_text(line))
             self._logged = line.number
 
 

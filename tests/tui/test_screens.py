@@ -1,0 +1,87 @@
+"""The numbered screens: switching by digit and mouse, and what the log shows."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input, RichLog
+
+from tests.tui.scripted_engine import until
+from vmpo_tui.screens import SCREENS, TABS
+from vmpo_tui.widgets.tabs import ScreenTabs
+
+
+def lines(app) -> list[str]:
+    return [strip.text.strip() for strip in app.screen.query_one("#lines", RichLog).lines]
+
+
+def test_every_tab_has_a_screen():
+    assert [label for _, label in TABS] == [screen.LABEL for screen in SCREENS]
+
+
+@pytest.mark.parametrize(("key", "label"), TABS)
+async def test_a_digit_leads_to_its_screen(engine, key, label):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+        engine.update(3)
+        await pilot.press(key)
+        await until(pilot, label, lambda: label == engine.app.screen.LABEL)
+        await until(pilot, "the status", lambda: "HalfCheetah" in engine.app.screen.query_one("#status").text)
+        assert f" {key} {label} " in engine.app.screen.query_one(ScreenTabs).text
+
+
+@pytest.mark.parametrize("size", [(120, 40), (24, 24)])
+async def test_a_click_on_a_tab_switches(engine, size):
+    async with engine.app.run_test(size=size) as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+        for label in (TABS[-1][1], TABS[0][1]):
+            place = engine.app.screen.query_one(ScreenTabs).text.index(
+                f" {dict(map(reversed, TABS))[label]} "
+            )
+            await pilot.click(ScreenTabs, offset=(place + 2, 0))
+            await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
+
+
+async def test_a_dialog_keeps_the_digits_to_itself(engine):
+    async with engine.app.run_test() as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+        await pilot.press("q", "6")
+        assert len(engine.app.screen_stack) == 3
+        await pilot.press("escape", "6")
+        await until(pilot, "the log", lambda: getattr(engine.app.screen, "LABEL", "") == "log")
+
+
+async def test_the_log_filters_as_one_types(engine):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+        engine.update(2)
+        engine.evaluate()
+        engine.checkpoint()
+        await pilot.press("6")
+        await until(
+            pilot, "the lines", lambda: engine.app.screen.LABEL == "log" and len(lines(engine.app)) == 3
+        )
+        await pilot.press("slash", *"SAVED|xyz")
+        await until(pilot, "the match", lambda: len(lines(engine.app)) == 1)
+        assert "checkpoint saved" in lines(engine.app)[0]
+        engine.checkpoint()
+        engine.evaluate()
+        await until(pilot, "a new match", lambda: len(lines(engine.app)) == 2)
+        engine.app.screen.query_one(Input).value = "("  # no regular expression yet: taken as text
+        await until(pilot, "no match", lambda: lines(engine.app) == [])
+        await pilot.press("escape")
+        await until(pilot, "every line", lambda: len(lines(engine.app)) == 5)
+        await pilot.press("space")  # the keys of the run work again
+        await until(pilot, "the pause", lambda: engine.app.view.state == "paused")
+
+
+async def test_help_lists_the_screens_own_keys(engine):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+        await pilot.press("6")
+        await until(pilot, "the log", lambda: engine.app.screen.LABEL == "log")
+        await pilot.press("question_mark")
+        await until(pilot, "the help", lambda: len(engine.app.screen_stack) == 3)
+        text = str(engine.app.screen.query("Static").last().render())
+        assert "filter the lines" in text
+        assert "pause or resume training" in text
+        assert "the dashboard screen" in text

@@ -1,0 +1,52 @@
+"""What the numbered screens share: the tabs, the status lines, the footer, and being shown a run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from vmpo_tui.run_view import RunView
+from vmpo_tui.widgets.status import StatusBar
+from vmpo_tui.widgets.tabs import ScreenTabs
+
+TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("6", "log"))
+"""Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
+
+
+class RunScreen(Screen[None]):
+    """A numbered screen; the application shows it each new view of the run while it is in front."""
+
+    LABEL: ClassVar[str]
+    """Name in `TABS`."""
+    KEYS: ClassVar[list[Binding]] = []
+    """The screen's own keys, for `BINDINGS` and for the help."""
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-very-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]
+
+    def __init__(self) -> None:
+        super().__init__(id=self.LABEL)
+
+    def compose(self) -> ComposeResult:
+        """Frame the body."""
+        yield StatusBar(id="status")
+        yield ScreenTabs(TABS, self.LABEL)
+        yield from self.compose_body()
+        yield Footer(show_command_palette=False)
+
+    def compose_body(self) -> ComposeResult:
+        """Yield what is between the tabs and the footer."""
+        raise NotImplementedError
+
+    def show(self, view: RunView, *, frozen: bool = False) -> None:
+        """Show a view; a frozen display only says so."""
+        self.query_one(StatusBar).show(view, frozen=frozen)
+        if not frozen:
+            self.show_body(view)
+
+    def show_body(self, view: RunView) -> None:
+        """Show a view between the tabs and the footer."""
+        raise NotImplementedError
