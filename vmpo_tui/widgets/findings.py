@@ -28,8 +28,8 @@ COMPONENTS = {
     "finding--meaning",
     "finding--change",
 }
-LOW, LOW_LINES, LINES = 32, 4, 6
-"""Height of a low terminal, and how many lines the findings get at most there and elsewhere."""
+LOW, LOW_LINES, LINES = range(16, 32), 4, 6
+"""Heights at which charts need the room, and how many lines the findings get at most there and elsewhere."""
 
 
 class FindingPanel(Lines):
@@ -80,7 +80,7 @@ class FindingPanel(Lines):
             return [
                 [(f"{'✔' if self._ready else '◌'} {text}", f"finding--{'good' if self._ready else 'change'}")]
             ]
-        limit = LOW_LINES if self.app.size.height < LOW else LINES
+        limit = LOW_LINES if self.app.size.height in LOW else LINES
         count = len(self._findings)
         lines: list[list[Span]] = []
         for place in range(self._first, self._first + count):

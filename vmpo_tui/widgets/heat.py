@@ -13,7 +13,7 @@ from vmpo_tui.thinned import Floats, Thinned
 from vmpo_tui.widgets.lines import Lines, Span
 
 LEVELS = 32
-LABEL_WIDTH = 5
+LABEL_WIDTH = 6
 VALUE_WIDTH = 7
 KEY_WIDTH = 8
 SMALLEST_RATIO = 1.25
@@ -78,8 +78,9 @@ class HeatStrip(Lines):
         key.append((" " + number(high), "heat--label"))
         room = LABEL_WIDTH + columns + VALUE_WIDTH - sum(len(text) for text, _ in key)
         start, end = si(self._history.start), si(float(self._history.ends[-1]))
-        axis = " " * LABEL_WIDTH + f"{start} to {end} steps"
-        return [(f"{axis[: max(0, room - 2)]:<{max(0, room)}}", "heat--label"), *key]
+        spans = (" " * LABEL_WIDTH + text for text in (f"{start} to {end} steps", f"{start}-{end}"))
+        axis = next((text for text in spans if len(text) <= room - 2), "")  # never a part of a number
+        return [(f"{axis:<{max(0, room)}}", "heat--label"), *key]
 
     def _style(self, component: str) -> Style:
         """Return a component's style; "3 17" means the levels of a cell's upper and lower half."""
@@ -165,7 +166,8 @@ def _label(labels: list[str], named: list[int]) -> str:
     if not named:
         return " " * LABEL_WIDTH
     first, last = labels[named[0]].split("-")[0], labels[named[-1]].split("-")[-1]
-    return f"{first if first == last else f'{first}-{last}':>{LABEL_WIDTH - 1}} "
+    text = first if first == last else f"{first}-{last}"
+    return f"{text:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}} "
 
 
 def _value(bands: Floats, named: list[int]) -> str:
