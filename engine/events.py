@@ -132,3 +132,13 @@ class RunFailed(Event):
     updates: int
     checkpoint: str | None = None
     """Path of the newest good checkpoint, if there is one."""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted, PhaseChanged, UpdateCompleted, EvaluationCompleted, CheckpointSaved, RunPaused,
+        RunResumed, Warned, RunFinished, RunFailed,
+    )
+}  # fmt: skip
+"""Every event by the name that files know it by."""

@@ -38,6 +38,10 @@ class Series:
         self._data[:, self._size] = x, y
         self._size += 1
 
+    def truncate_after(self, x: float) -> None:
+        """Drop the points beyond an abscissa."""
+        self._size = int(np.searchsorted(self.x, x, side="right"))
+
     @property
     def x(self) -> NDArray[np.float64]:
         """Abscissae so far, a view."""
@@ -66,6 +70,11 @@ class History:
         step = metrics["env_steps"]
         for name, value in metrics.items():
             self.metrics.setdefault(name, Series()).append(step, value)
+
+    def truncate_after(self, step: float) -> None:
+        """Drop what came after a step that a run was resumed from."""
+        for series in (*self.metrics.values(), self.episodes, self.evaluations, self.deviations):
+            series.truncate_after(step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,7 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
     names = {"kl/mean": "epsilon_mu", "kl/covariance": "epsilon_sigma", "kl/policy": "epsilon_mu"}
     names["estep/kl"] = "epsilon_eta"
     verb = "resumed" if event.env_steps else "started"
+    view.history.truncate_after(event.env_steps)
     view = replace(
         view,
         env_id=printable(event.env_id),
@@ -171,6 +181,8 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
         total_steps=event.total_steps,
         env_steps=event.env_steps,
         updates=event.updates,
+        failure=None,
+        finish=None,
         bounds={metric: float(vmpo[key]) for metric, key in names.items() if key in vmpo},
     )
     return note(view, f"{verb} {event.env_id}, seed {event.seed}, in {event.run_dir}")
