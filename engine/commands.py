@@ -48,8 +48,17 @@ class Stop(Command):
     """Whether to write the `last` checkpoint first."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeSetting(Command):
+    """Change a setting of the run under way from the next iteration on."""
+
+    key: str = ""
+    """Dotted name, one of `engine.config.LIVE`."""
+    value: float = 0.0
+
+
 KINDS: Mapping[str, type[Command]] = {
-    kind.__name__: kind for kind in (Pause, Resume, StepOnce, EvaluateNow, CheckpointNow, Stop)
+    kind.__name__: kind for kind in (Pause, Resume, StepOnce, EvaluateNow, CheckpointNow, Stop, ChangeSetting)
 }
 """Every command by the name that other processes know it by."""
 
@@ -72,6 +81,8 @@ def command_from_row(row: object) -> Command:
     values = {name: value for name, value in row.items() if name != "command"}
     types = {field.name: type(field.default) for field in dataclasses.fields(kind)}
     for name, value in values.items():
+        if types.get(name) is float and type(value) is int:
+            continue
         if name not in types or type(value) is not types[name]:
             raise ConfigError(
                 f"command {kind.__name__} takes {', '.join(types) or 'nothing'}, not {name}={value!r}"

@@ -39,6 +39,7 @@ def exchange(path, line: bytes) -> dict:
     [
         commands.Pause(), commands.Resume(), commands.StepOnce(), commands.EvaluateNow(),
         commands.CheckpointNow(), commands.Stop(), commands.Stop(save=False),
+        commands.ChangeSetting("optimizer.policy_lr", 1e-4), commands.ChangeSetting("run.total_steps", 10),
     ],
 )  # fmt: skip
 def test_every_command_arrives_as_it_was_sent(server, tmp_path, command):
@@ -57,6 +58,7 @@ def test_every_command_arrives_as_it_was_sent(server, tmp_path, command):
         (b'{"command": "Explode"}\n', "expected an object"),
         (b'{"command": "Stop", "save": "no"}\n', "command Stop takes save, not save='no'"),
         (b'{"command": "Pause", "for": 3}\n', "command Pause takes nothing, not for=3"),
+        (b'{"command": "ChangeSetting", "key": 1}\n', "command ChangeSetting takes key, value, not key=1"),
         (b"\xff\xfe\n", "expected one line"),
         (b"x" * 100_000, "expected one line"),
     ],
