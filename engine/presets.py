@@ -74,6 +74,7 @@ PRESETS: tuple[Preset, ...] = (
                 "epsilon_mu": 0.0075,
                 "epsilon_sigma": 2e-5,
                 "control_variate": False,
+                "decoupled": False,
                 "epochs": 1,
                 "minibatch_size": 0,
                 "target_update_period": 100,
