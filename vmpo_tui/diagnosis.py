@@ -130,8 +130,11 @@ def _temperature_advice(evidence: Evidence) -> Facts:
 
 
 def _alpha_at_floor(evidence: Evidence, condition: Condition) -> Iterator[Facts]:
-    """Limit: alpha, or alpha_min where that is higher; KL under half its bound."""
-    if evidence.annealed():
+    """Limit: alpha, or alpha_min where that is higher; KL under half its bound.
+
+    The control variate brings a KL of weight 1 along: with it a multiplier of 0 is as it should be.
+    """
+    if evidence.annealed() or evidence.setting("vmpo.control_variate"):
         return
     floor = max(condition.limit, 1.5 * float(evidence.setting("vmpo.alpha_min")))
     for constraint, alpha, ratio in _held(evidence, condition.updates):
