@@ -11,7 +11,8 @@ import typer
 
 from engine.config import Config
 from engine.errors import ConfigError
-from engine.presets import PRESETS, config_for
+from engine.presets import config_for
+from vmpo_tui.cli import completion
 from vmpo_tui.cli.entry import show_version
 
 _DEFAULTS = Config()
@@ -62,11 +63,29 @@ def _choice(flag: str, section: str, key: str, help_text: str) -> Any:
 
 EnvArgument = Annotated[
     str,
-    typer.Argument(metavar="ENV", help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."),
+    typer.Argument(
+        metavar="ENV",
+        autocompletion=completion.environments,
+        help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`.",
+    ),
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run directory, or its name in `vmpo runs`.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="A run directory, or its name in `vmpo runs`.",
+    ),
 ]
+CheckpointArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|CHECKPOINT",
+        autocompletion=completion.runs,
+        help="A run (directory or name), or one of its checkpoints.",
+    ),
+]
+Best = Annotated[bool, typer.Option("--best", help="Take the run's best checkpoint instead of its last.")]
 Steps = Annotated[
     int | None,
     _count("--steps", "run", "total_steps", "Environment steps to train for, over all environments."),
@@ -94,7 +113,7 @@ PresetName = Annotated[
         "--preset",
         metavar="NAME",
         show_default="the environment's own",
-        autocompletion=lambda: [preset.name for preset in PRESETS],
+        autocompletion=completion.presets,
         help="Tuned settings to start from; see `vmpo presets`.",
     ),
 ]
@@ -128,6 +147,16 @@ EvalEvery = Annotated[
         "Environment steps between evaluations; 0 is at the end only.",
     ),
 ]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="NAME",
+        show_default="none",
+        autocompletion=completion.sinks,
+        help="Where metrics go besides the run directory: tensorboard or wandb; may be repeated.",
+    ),
+]
 Progress = Annotated[
     bool, typer.Option("--progress/--no-progress", help="Show progress on stderr while it trains.")
 ]
@@ -149,6 +178,7 @@ class Overrides:
     threads: int | None = None
     device: str | None = None
     eval_every: int | None = None
+    sink: list[str] | None = None
 
 
 _SETTINGS = {
@@ -159,6 +189,7 @@ _SETTINGS = {
     "threads": ("run", "threads"),
     "device": ("run", "device"),
     "eval_every": ("evaluation", "interval"),
+    "sink": ("run", "sinks"),
 }
 """Section and key that each option stands for."""
 
@@ -208,6 +239,19 @@ def _with_option(config: Config, flag: str, values: Mapping[str, Mapping[str, An
         return config.updated(values)
     except ConfigError as error:
         raise ConfigError(f"{flag}: {error}") from error
+
+
+def check_settings(config: Config) -> None:
+    """Say why a run cannot start before torch is imported, so that bad input is told at once.
+
+    Raises:
+        EngineError: the environment cannot be trained, or a sink lacks its package.
+    """
+    from engine.envs import check_env
+    from engine.sinks import check_sinks
+
+    check_env(config.env.id, config.env.backend)
+    check_sinks(config.run.sinks)
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.errors import ConfigError
-from vmpo_tui.cli import options
+from vmpo_tui.cli import completion, options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,7 @@ def open_application(
         typer.Argument(
             metavar="ENV",
             show_default=False,
+            autocompletion=completion.environments,
             help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`.",
         ),
     ] = None,
@@ -45,6 +46,7 @@ def open_application(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    sinks: options.Sinks = None,
     version: options.Version = False,
 ) -> None:
     """Train an agent on a screen: watch it learn, steer the run with single keys.
@@ -53,16 +55,14 @@ def open_application(
     """
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
     if not _on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 
-    from engine.envs import check_env
-
-    check_env(settings.env.id, settings.env.backend)
+    options.check_settings(settings)
 
     from engine.run_directory import new_run_name, runs_root
 
