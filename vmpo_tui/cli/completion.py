@@ -23,7 +23,7 @@ PATH_PATTERN = re.compile(r"[A-Za-z0-9._/~-]+")
 
 
 def environments(incomplete: str) -> list[str]:
-    """Return environment ids, in any case."""
+    """Return environment ids."""
     return _matching(ENV_IDS.read_text(encoding="ascii").split(), incomplete)
 
 
@@ -69,7 +69,4 @@ def _directories(parent: Path) -> list[Path]:
 
 
 def _matching(names: Iterable[str], incomplete: str) -> list[str]:
-    """Return the names that start as the word does, or failing that, in any case."""
-    known = sorted(names)
-    exact = [name for name in known if name.startswith(incomplete)]
-    return exact or [name for name in known if name.lower().startswith(incomplete.lower())]
+    return sorted(name for name in names if name.startswith(incomplete))

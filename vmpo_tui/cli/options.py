@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.config import Config
-from engine.errors import ConfigError
+from engine.errors import BackendUnavailableError, ConfigError
 from engine.presets import config_for
 from vmpo_tui.cli import completion
 from vmpo_tui.cli.entry import show_version
@@ -252,6 +254,35 @@ def check_settings(config: Config) -> None:
 
     check_env(config.env.id, config.env.backend)
     check_sinks(config.run.sinks)
+
+
+def check_writable(path: Path) -> None:
+    """Say before any work is done why a file could not be written.
+
+    Raises:
+        ConfigError: its directory is missing or closed, or it is no file.
+    """
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise ConfigError(f"cannot write {path}: there is no directory {directory}")
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a directory")
+    if not os.access(path if path.exists() else directory, os.W_OK):
+        raise ConfigError(f"cannot write {path}: permission denied")
+
+
+def check_extra(extra: str, modules: tuple[str, ...], advice: str = "") -> None:
+    """Say that a command needs packages which are not installed.
+
+    Raises:
+        BackendUnavailableError: one is missing; the message has the command that installs the extra.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            ending = f"; {advice}" if advice else ""
+            raise BackendUnavailableError(
+                f"{module} is not installed: pip install 'vmpo-tui[{extra}]'{ending}"
+            )
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
