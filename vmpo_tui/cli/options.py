@@ -63,12 +63,24 @@ def _choice(flag: str, section: str, key: str, help_text: str) -> Any:
     )
 
 
+_ENV_HELP = "A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."
 EnvArgument = Annotated[
-    str,
+    str, typer.Argument(metavar="ENV", autocompletion=completion.environments, help=_ENV_HELP)
+]
+OptionalEnvArgument = Annotated[
+    str | None,
     typer.Argument(
-        metavar="ENV",
-        autocompletion=completion.environments,
-        help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`.",
+        metavar="ENV", show_default=False, autocompletion=completion.environments, help=_ENV_HELP
+    ),
+]
+Attach = Annotated[
+    str | None,
+    typer.Option(
+        "--attach",
+        metavar="RUN",
+        show_default="none",
+        autocompletion=completion.runs,
+        help="Watch and steer a run that another process trains, as `vmpo attach RUN` does.",
     ),
 ]
 RunArgument = Annotated[
