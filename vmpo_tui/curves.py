@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ TRAINING = "train/episode_return_mean"
 ABSCISSAE = {"steps": "env_steps", "updates": "updates", "seconds": "seconds"}
 """What curves can be drawn over, and the metric that holds it."""
 SECTIONS = ("env", "network", "vmpo", "optimizer")
-"""Settings that decide how a run learns; runs that agree in them (and in their length) differ by seed only."""
+"""Settings that decide how a run learns; runs alike in them, and in their length, differ by seed only."""
+MOST_SETTINGS = 3
+"""That a label names."""
 MOST_POINTS = 1000
 """Of a curve over several runs."""
 
@@ -81,7 +83,13 @@ class Group:
     """Runs that differ by seed only."""
 
     label: str
-    runs: list[History] = field(default_factory=list)
+    runs: list[History]
+    """At least one."""
+
+    @property
+    def env_id(self) -> str:
+        """The environment."""
+        return self.runs[0].config.env.id
 
 
 def read_history(path: Path, metrics: Iterable[str]) -> History:
@@ -164,7 +172,8 @@ def summarize(curves: Sequence[Curve]) -> Band:
 def grouped(histories: Iterable[History]) -> list[Group]:
     """Put runs of one environment and configuration together, in the order of their first run.
 
-    Labels name what tells the groups apart: the environment, and the settings that differ.
+    Labels name what tells the groups apart: the environment, and the settings that differ (or, where those
+    are many, a run).
     """
     runs: dict[tuple[tuple[str, Any], ...], list[History]] = defaultdict(list)
     for history in histories:
@@ -193,9 +202,11 @@ def _identity(config: Config) -> dict[str, Any]:
 
 
 def _label(settings: dict[str, Any], differing: Sequence[str], members: Sequence[History]) -> str:
-    parts = [settings["env.id"], *(f"{key.partition('.')[2]} {settings[key]}" for key in differing[:3])]
-    if len(differing) > 3:
-        parts.append(members[0].name)
+    parts = [settings["env.id"]]
+    if len(differing) <= MOST_SETTINGS:
+        parts += (f"{key.partition('.')[2]} {settings[key]}" for key in differing)
+    else:
+        parts.append(f"as in {members[0].name}" if len(members) > 1 else members[0].name)
     if len(members) > 1:
         distinct = len({member.config.run.seed for member in members}) == len(members)
         parts.append(f"{len(members)} {'seeds' if distinct else 'runs'}")

@@ -69,9 +69,7 @@ EnvArgument = Annotated[
 ]
 OptionalEnvArgument = Annotated[
     str | None,
-    typer.Argument(
-        metavar="ENV", show_default=False, autocompletion=completion.environments, help=_ENV_HELP
-    ),
+    typer.Argument(metavar="ENV", show_default=False, autocompletion=completion.environments, help=_ENV_HELP),
 ]
 Attach = Annotated[
     str | None,

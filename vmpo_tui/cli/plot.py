@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmpo_tui.curves import History
+    from vmpo_tui.figure import Figure
 
 ABSCISSAE = ("steps", "updates", "seconds")
 FORMATS = (".png", ".svg", ".pdf")
@@ -72,7 +73,8 @@ def plot(
     """Draw learning curves of runs: in the terminal, or with -o as a picture.
 
     Runs of one environment and configuration are drawn as one curve: the median over them, with a band from
-    the lower to the upper quartile, as far as at least half of them have got. Other runs get a curve each.
+    the lower to the upper quartile, as far as at least half of them have got. Other runs get a curve each,
+    and each environment a panel of its own.
 
     Examples: `vmpo plot my-run`, `vmpo plot runs/cheetah-s* -o cheetah.svg`,
     `vmpo plot my-run --metric dual/temperature --metric loss/value --x updates`
@@ -90,11 +92,20 @@ def plot(
     histories = [read_history(path, chosen or (EVALUATION, TRAINING)) for path in paths]
     _check_metrics(histories, chosen)
     figure = compose(grouped(histories), chosen, x, smooth)
+    _draw(figure, output)
+
+
+def _draw(figure: Figure, output: Path | None) -> None:
     if output is None:
-        from vmpo_tui.cli.terminal_figure import draw
-    else:
-        from vmpo_tui.cli.picture import draw
-    draw(figure, output)
+        from vmpo_tui.cli import terminal_figure
+
+        terminal_figure.draw(figure)
+        return
+
+    from vmpo_tui.cli import picture
+
+    picture.draw(figure, output)
+    typer.echo(str(output))
 
 
 def _check_output(path: Path) -> None:
@@ -123,4 +134,6 @@ def _check_metrics(histories: Sequence[History], chosen: Sequence[str]) -> None:
     known = sorted(set().union(*(history.names for history in histories)))
     for name in chosen:
         if name not in known:
-            raise ConfigError(f"--metric: no metric {name!r}{nearest(name, known)}; there are {', '.join(known)}")
+            raise ConfigError(
+                f"--metric: no metric {name!r}{nearest(name, known)}; there are {', '.join(known)}"
+            )
