@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vmpo_tui.cli import attach, doctor, listings, options, plot, training
+from vmpo_tui.cli import attach, doctor, export, listings, options, plot, training
 
 app = typer.Typer(
     name="vmpo",
@@ -26,6 +26,7 @@ app.command("resume")(training.resume)
 app.command("attach")(attach.attach)
 app.command("eval")(training.evaluate)
 app.command("plot")(plot.plot)
+app.command("export")(export.export)
 app.command("runs")(listings.runs)
 app.command("envs")(listings.envs)
 app.command("presets")(listings.presets)
