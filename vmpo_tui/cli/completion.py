@@ -1,4 +1,4 @@
-"""What the shell completes: environments, runs, presets, sinks and metrics.
+"""What the shell completes: environments, runs, presets, settings, sinks and metrics.
 
 A key press waits for this, so that nothing here imports torch, gymnasium or mujoco: environment ids come
 from a list in this package (a test holds it against Gymnasium's registry), runs and metrics from the disk.
@@ -12,9 +12,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import typer
-
-from engine.config import RunConfig
+from engine.config import Config, RunConfig
 from engine.presets import PRESETS
 
 ENV_IDS = Path(__file__).with_name("env_ids.txt")
@@ -38,6 +36,24 @@ def sinks(incomplete: str) -> list[str]:
     return _matching(choices["choices"], incomplete)
 
 
+def settings(incomplete: str) -> list[tuple[str, str]]:
+    """Return the keys of --set with their defaults; once a key is named, the values that it may have."""
+    default = Config()
+    fields = {
+        f"{section.name}.{entry.name}": (entry, getattr(getattr(default, section.name), entry.name))
+        for section in dataclasses.fields(default)
+        for entry in dataclasses.fields(getattr(default, section.name))
+    }
+    key, named, _ = incomplete.partition("=")
+    if not named:
+        return [(f"{name}=", f"default {fields[name][1]}") for name in _matching(fields, incomplete)]
+    if key not in fields:
+        return []
+    entry, value = fields[key]
+    choices = ("true", "false") if isinstance(value, bool) else entry.metadata.get("choices", ())
+    return [(text, "") for text in _matching((f"{key}={choice}" for choice in choices), incomplete)]
+
+
 def runs(incomplete: str) -> list[str]:
     """Return names of runs; once a path is begun, the directories that it may lead to."""
     from engine.run_directory import NAME_PATTERN, runs_root
@@ -50,13 +66,11 @@ def runs(incomplete: str) -> list[str]:
     return _matching((path.name for path in found if NAME_PATTERN.fullmatch(path.name)), incomplete)
 
 
-def metrics(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the metrics of the runs on the command line, or of every run where none is named yet."""
+def metrics(incomplete: str) -> list[str]:
+    """Return the metrics that runs have; the shell does not yet tell which runs are meant."""
     from engine.run_directory import runs_root, tail_rows
 
-    root = runs_root()
-    named = [Path(name) if Path(name).is_dir() else root / name for name in context.params.get("runs") or ()]
-    rows = (tail_rows(path / "metrics.jsonl")[-1:] for path in named or _directories(root))
+    rows = (tail_rows(path / "metrics.jsonl")[-1:] for path in _directories(runs_root()))
     names = {name for row in rows for name in (row[0] if row else ())}
     return _matching((name for name in names if METRIC_PATTERN.fullmatch(name)), incomplete)
 

@@ -141,6 +141,7 @@ Assignments = Annotated[
         "--set",
         metavar="KEY=VALUE",
         show_default="none",
+        autocompletion=completion.settings,
         help="One setting, such as vmpo.epsilon_mu=0.01; may be repeated.",
     ),
 ]

@@ -21,54 +21,57 @@ ABSCISSAE = ("steps", "updates", "seconds")
 FORMATS = (".png", ".svg", ".pdf")
 
 
+Runs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        autocompletion=completion.runs,
+        help="Run directories, or their names in `vmpo runs`.",
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        show_default="the terminal",
+        help="Picture to write, by its name a .png, .svg or .pdf.",
+    ),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric",
+        metavar="NAME",
+        show_default="evaluations over training returns",
+        autocompletion=completion.metrics,
+        help="A metric to draw, in a panel of its own; may be repeated.",
+    ),
+]
+Abscissa = Annotated[
+    str,
+    typer.Option(
+        "--x",
+        metavar="NAME",
+        autocompletion=lambda: list(ABSCISSAE),
+        help="What the curves are drawn over: steps, updates or seconds.",
+    ),
+]
+Smooth = Annotated[
+    int | None,
+    typer.Option(
+        "--smooth",
+        min=1,
+        metavar="N",
+        show_default="a fiftieth of each curve",
+        help="Points of the running mean; 1 for none. Evaluations are drawn as they are.",
+    ),
+]
+
+
 def plot(
-    runs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN...",
-            autocompletion=completion.runs,
-            help="Run directories, or their names in `vmpo runs`.",
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            show_default="the terminal",
-            help="Picture to write, by its name a .png, .svg or .pdf.",
-        ),
-    ] = None,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            metavar="NAME",
-            show_default="evaluations over training returns",
-            autocompletion=completion.metrics,
-            help="A metric to draw, in a panel of its own; may be repeated.",
-        ),
-    ] = None,
-    x: Annotated[
-        str,
-        typer.Option(
-            "--x",
-            metavar="NAME",
-            autocompletion=lambda: list(ABSCISSAE),
-            help="What the curves are drawn over: steps, updates or seconds.",
-        ),
-    ] = "steps",
-    smooth: Annotated[
-        int | None,
-        typer.Option(
-            "--smooth",
-            min=1,
-            metavar="N",
-            show_default="a fiftieth of each curve",
-            help="Points of the running mean; 1 for none. Evaluations are drawn as they are.",
-        ),
-    ] = None,
+    runs: Runs, output: Output = None, metrics: Metrics = None, x: Abscissa = "steps", smooth: Smooth = None
 ) -> None:
     """Draw learning curves of runs: in the terminal, or with -o as a picture.
 
