@@ -28,7 +28,7 @@ def export(
 
     It takes raw observations and gives the environment's actions: the observation statistics and the action
     bounds are inside, and the action is the deterministic one that `vmpo eval` scores. An .onnx file has the
-    input "observation" [batch, O] and the output "action"; a .safetensors file has the tensors alone. Both
+    input "observation" (batch, O) and the output "action"; a .safetensors file has the tensors alone. Both
     carry metadata (environment, sizes, network, steps, version), which --json writes.
 
     Example: `vmpo export my-run --best -o policy.onnx`
