@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from vmpo_tui.cli import attach, doctor, export, listings, options, plot, training
+from vmpo_tui.cli import attach, doctor, export, listings, options, plot, serve, training
 
 app = typer.Typer(
     name="vmpo",
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": training.train,
     "resume": training.resume,
     "attach": attach.attach,
+    "serve": serve.serve,
     "eval": training.evaluate,
     "plot": plot.plot,
     "export": export.export,

@@ -28,6 +28,7 @@ OPTIONAL = {
     "onnxscript": "export",
     "tensorboard": "tensorboard",
     "wandb": "wandb",
+    "textual-serve": "serve",
 }
 """Optional packages and the extra that installs each."""
 
