@@ -48,4 +48,4 @@ def serve(run: options.RunArgument, port: Port = 0, control: Control = False) ->
 def viewer_command(path: Path, *, control: bool) -> str:
     """Return the shell command of a viewer of a run."""
     command = [sys.executable, "-m", "vmpo_tui", "attach", str(path)]
-    return shlex.join(command if control else [*command, "--read-only"])
+    return "exec " + shlex.join(command if control else [*command, "--read-only"])  # no shell beside it
