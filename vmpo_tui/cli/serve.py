@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def serve(run: options.RunArgument, port: Port = 0, control: Control = False) ->
     try:
         server = ViewerServer(viewer_command(path, control=control), path.name, port)
     except OSError as error:
-        raise ConfigError(f"--port {port}: {error.strerror or error}") from error
+        raise ConfigError(f"--port {port}: {os.strerror(error.errno or 0)}") from error
     typer.echo(server.url)
     may = "visitors may steer the run" if control else "visitors may only look; --control lets them steer"
     typer.echo(f"{may}; ctrl+c ends it", err=True)
