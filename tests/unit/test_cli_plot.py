@@ -63,6 +63,18 @@ def test_a_band_is_shaded_between_its_quartiles() -> None:
     assert not any(SHADE in line.plain for line in render(figure(Line(0, band(5.0, 5.0, 5.0))), 60))
 
 
+def test_a_band_is_fainter_than_its_median() -> None:
+    rendered = list(render(figure(Line(0, band(0.0, 5.0, 10.0))), 60))
+    for line in rendered:
+        for span in line.spans:
+            text = line.plain[span.start : span.end].strip()
+            if set(text) == {SHADE}:
+                assert span.style == "dim bright_blue"
+            elif any("\u2800" < mark < "\u2900" for mark in text):
+                assert span.style == "bright_blue"
+    assert any("\u2800" < mark < "\u2900" for line in rendered for mark in line.plain)
+
+
 def test_lines_fit_the_width_and_colours_tell_groups_apart() -> None:
     two = figure(Line(0, band(0.0, 0.0, 0.0), faint=True), Line(1, band(9.0, 9.0, 9.0)))
     rendered = list(render(two, 60))

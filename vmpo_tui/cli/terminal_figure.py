@@ -54,7 +54,8 @@ def _panel(panel: Panel, width: int) -> Iterator[Text]:
     window = _window(panel.lines)
     inner = width - LABEL_WIDTH
     codes, owner = _canvas(panel.lines, window, inner)
-    styles = [*(_style(line) for line in panel.lines), ""]
+    shades = (f"dim {_colour(line.group)}" for line in panel.lines)
+    styles = [*(_style(line) for line in panel.lines), *shades, ""]
     labels = _value_axis(window)
     for label, row, owners in zip(labels, raster.texts(codes), owner, strict=True):
         line = Text.assemble((label, AXIS))
@@ -80,14 +81,17 @@ def _window(lines: Sequence[Line]) -> raster.Window:
 def _canvas(
     lines: Sequence[Line], window: raster.Window, width: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int_]]:
-    """Return characters and the line that each belongs to, -1 for none, both [PANEL_HEIGHT, width]."""
+    """Return characters and what each belongs to, both [PANEL_HEIGHT, width].
+
+    That is the number of a line, the same beyond all lines for its band, or -1 for nothing.
+    """
     dots = np.zeros((PANEL_HEIGHT * raster.DOTS_Y, width * raster.DOTS_X), dtype=np.bool_)
     shaded = np.zeros((PANEL_HEIGHT, width), dtype=np.bool_)
     owner = np.full((PANEL_HEIGHT, width), -1)
     for index, line in enumerate(lines):
         band = raster.occupied(_band(line, window, width))
         shaded |= band
-        owner[band] = index
+        owner[band] = len(lines) + index
     for index, line in enumerate(lines):
         mask = raster.curve(line.band.x, line.band.median, window, width, PANEL_HEIGHT)
         cells = raster.occupied(mask)
