@@ -180,7 +180,8 @@ class Trainer:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
-            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
+            inspection = training.learner.inspection
+            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths, inspection))
             if crossed(config.checkpoint.interval):
                 self._save()
             self._obey()

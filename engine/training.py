@@ -13,7 +13,7 @@ from engine.checkpoint import Checkpoint
 from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
-from engine.envs.base import EnvSpec, VectorEnv
+from engine.envs.base import ContinuousActions, EnvSpec, VectorEnv
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
@@ -100,6 +100,10 @@ class Training:
             "time/collect": collected - started,
             "time/update": finished - collected,
         }
+        if isinstance(self.env.spec.actions, ContinuousActions):
+            rollout = self.collector.rollout
+            chosen = rollout.actions.cpu().numpy()[rollout.valid]
+            metrics["policy/saturated"] = self.env.spec.actions.saturation(chosen)
         if episodes.returns:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)

@@ -43,6 +43,10 @@ class ContinuousActions:
         clipped += middle
         return clipped
 
+    def saturation(self, sample: NDArray[np.floating]) -> float:
+        """Share of the components of raw policy samples [..., A] that `to_environment` clips."""
+        return float((np.abs(sample) > self._scaling[2]).mean())
+
     @functools.cached_property
     def scaling(self) -> tuple[Floats, Floats, Floats]:
         """Middle and half width of each dimension, and the limit of a sample [A]."""
