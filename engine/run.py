@@ -31,11 +31,10 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
-from engine.normalization import RunningMoments
 from engine.recorder import Recorder
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
-from engine.training import Training, build_agent, evaluation_env
+from engine.training import Training, evaluation_env, restore_agent
 
 PAUSED_POLL_SECONDS = 0.5
 
@@ -332,20 +331,12 @@ def evaluate_checkpoint(
     """
     checkpoint = load_checkpoint(find_checkpoint(path))
     config = checkpoint.config
-    state = join(checkpoint.state, checkpoint.tensors)["training"]
     env = evaluation_env(config, episodes)
     try:
-        agent = build_agent(env.spec, config)
-        agent.load_state_dict(state["learner"]["agent"])
-        moments = RunningMoments((env.spec.observation_size,))
-        moments.load_state_dict(state["collector"]["observation_moments"])
+        agent, moments = restore_agent(checkpoint, env.spec)
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
         )  # fmt: skip
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
-        ) from error
     finally:
         env.close()
