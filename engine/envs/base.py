@@ -45,7 +45,7 @@ class ContinuousActions:
 
     def saturation(self, sample: NDArray[np.floating]) -> float:
         """Share of the components of raw policy samples [..., A] that `to_environment` clips."""
-        return float((np.abs(sample) > self._scaling[2]).mean())
+        return float((np.abs(sample) > self.scaling[2]).mean())
 
     @functools.cached_property
     def scaling(self) -> tuple[Floats, Floats, Floats]:
