@@ -125,34 +125,34 @@ class Collector:
         rollout.position += 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Statistics, running episodes, observations and the environments' own state."""
+        """Statistics, running episodes and the environments' own state, observations included."""
         return {
             "observation_moments": self.moments.state_dict(),
             "reward_moments": self.reward_scaler.moments.state_dict(),
             "discounted": self.reward_scaler.discounted.copy(),
-            "observations": self._observations.copy(),
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "env": self._env.state_dict(),
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], restart_seed: int) -> bool:
+    def load_state_dict(self, state: Mapping[str, Any], restart_seed: int) -> str:
         """Continue from `state_dict`.
 
         Args:
             state: what `state_dict` returned.
-            restart_seed: seeds the new episodes of a backend that cannot restore the old ones.
+            restart_seed: seeds the new episodes of environments that cannot continue the old ones.
 
         Returns:
-            Whether the episodes under way continue.
+            Why this is not exact, for the user; empty if it is.
         """
         self.moments.load_state_dict(state["observation_moments"])
         self.reward_scaler.moments.load_state_dict(state["reward_moments"])
         if not state["env"]:
             self.reset(restart_seed)
-            return False
-        self._observations = self._env.load_state_dict(state["env"])
-        self.reward_scaler.discounted = np.array(state["discounted"])
-        self._returns[:] = state["returns"]
-        self._lengths[:] = state["lengths"]
-        return True
+            spec = self._env.spec
+            return f"backend {spec.backend} cannot save {spec.id} mid-episode; every episode starts anew"
+        self._observations, restarted, reason = self._env.load_state_dict(state["env"], restart_seed)
+        self.reward_scaler.discounted = np.where(restarted, 0.0, state["discounted"])
+        self._returns[:] = np.where(restarted, 0.0, state["returns"])
+        self._lengths[:] = np.where(restarted, 0, state["lengths"])
+        return reason

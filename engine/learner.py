@@ -8,6 +8,7 @@ full-batch pass per rollout (epochs 1, minibatch_size 0) and target_update_perio
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from engine.m_step import m_step
 from engine.multipliers import Multipliers
 from engine.returns import ESTIMATORS
 from engine.rollout import Rollout
+from engine.state_tree import require_like
 
 
 class Batch(NamedTuple):
@@ -286,7 +288,15 @@ class Learner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Continue from `state_dict`.
+
+        Raises:
+            ValueError: what an optimiser remembers is not about these parameters.
+        """
+        if state["gradient_steps"]:
+            _check_memory(self.optimizer, state["optimizer"])
+        if state["updates"] and self._vmpo.temperature_mode == "gradient":
+            _check_memory(self._temperature_optimizer, state["temperature_optimizer"])
         self.agent.load_state_dict(state["agent"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.alphas.load_state_dict(state["alphas"])
@@ -314,3 +324,17 @@ def _optimizer(config: OptimizerConfig, *groups: tuple[nn.Parameter, float]) -> 
     if config.type == "sgd":
         return torch.optim.SGD(named, momentum=config.sgd_momentum, fused=True)
     return torch.optim.Adam(named, eps=1e-5, fused=True)
+
+
+def _check_memory(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Check moments and the like: an optimiser itself takes over whatever it is given.
+
+    Raises:
+        ValueError: something is missing or of another shape.
+    """
+    rehearsal = copy.deepcopy(optimizer)
+    for group in rehearsal.param_groups:
+        for vector in group["params"]:
+            vector.grad = torch.zeros_like(vector)
+    rehearsal.step()
+    require_like(state["state"], rehearsal.state_dict()["state"], "optimizer.state")

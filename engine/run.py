@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from engine.channel import Channel
 from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from engine.config import Config
 from engine.envs.base import ContinuousActions
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, EngineError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.events import (
     CheckpointSaved,
@@ -30,6 +31,7 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
+from engine.manifest import differences
 from engine.normalization import RunningMoments
 from engine.recorder import Recorder
 from engine.run_directory import RunDirectory
@@ -37,6 +39,10 @@ from engine.state_tree import join, split
 from engine.training import Training, build_agent, evaluation_env
 
 PAUSED_POLL_SECONDS = 0.5
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
+"""From a checkpoint that could not be written to the next attempt: first, and at most after doubling."""
+_MISFITS = (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+"""What loading a sound checkpoint of something else raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +79,15 @@ class Trainer:
         self._evaluation: EvaluationCompleted | None = None
         self._best_return: float | None = None
         self._checkpoint: Path | None = None
+        self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
 
     @staticmethod
     def resume(run_dir: Path, *, total_steps: int | None = None, channel: Channel | None = None) -> Trainer:
         """Return a trainer that continues a run from its last checkpoint.
 
         Args:
-            run_dir: the run's directory, also the one to call `run` with.
+            run_dir: the run's directory, also the one to call `run` with; or one of its checkpoints, to go
+                on from there.
             total_steps: a new target; None keeps the run's.
             channel: link to a front end.
 
@@ -127,7 +135,7 @@ class Trainer:
 
     def _begin(self) -> None:
         training, spec = self._training, self._training.env.spec
-        continued = self._restore() if self._resumed_from else True
+        inexact = [] if self._resumed_from is None else self._restore(self._resumed_from)
         if self._resumed_from is None:
             training.start()
         self._recorder.emit(
@@ -146,29 +154,39 @@ class Trainer:
                 config=self.config.to_dict(),
             )
         )
-        if not continued:
-            self._recorder.emit(
-                Warned(
-                    f"resume is not exact: backend {spec.backend} cannot restore {spec.id} mid-episode; "
-                    "every environment starts a new episode"
-                )
-            )
+        for reason in inexact:
+            self._recorder.emit(Warned(f"resume is not exact: {reason}"))
         self._recorder.emit(PhaseChanged("training"))
 
-    def _restore(self) -> bool:
-        checkpoint = self._resumed_from
-        assert checkpoint is not None
-        state = join(checkpoint.state, checkpoint.tensors)
+    def _restore(self, checkpoint: Checkpoint) -> list[str]:
+        """Continue from a checkpoint; return why this is not exact, one reason each."""
+        self._recorder.emit(PhaseChanged("restoring the run"))
+        self._require_own(checkpoint)
+        reasons = differences(checkpoint.manifest)
+        before, now = checkpoint.config.run.total_steps, self.config.run.total_steps
+        if self.config.optimizer.schedule == "linear" and before != now:
+            reasons.append(f"the learning rates fall to 0 by {now:,} steps now, not by {before:,}")
         try:
-            continued = self._training.load_state_dict(state["training"])
+            state = join(checkpoint.state, checkpoint.tensors)
+            reason = self._training.load_state_dict(state["training"])
             self._best_return = state["best_return"]
-        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        except _MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
             ) from error
         self._checkpoint = checkpoint.path
-        self._recorder.truncate_after(self._training.updates)
-        return continued
+        if missing := self._recorder.truncate_after(self._training.updates):
+            self._recorder.emit(Warned(missing))
+        return [*reasons, reason] if reason else reasons
+
+    def _require_own(self, checkpoint: Checkpoint) -> None:
+        """Refuse the checkpoint of another environment that was put into this run."""
+        expected = Config.from_toml(self._directory.config).env.id
+        if checkpoint.config.env.id != expected or checkpoint.manifest["env_id"] != expected:
+            raise CheckpointError(
+                f"{checkpoint.path} is of {checkpoint.config.env.id} and does not fit the run "
+                f"{self._directory.path}, which is of {expected}"
+            )
 
     def _loop(self) -> None:
         training, config = self._training, self.config
@@ -180,7 +198,7 @@ class Trainer:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
             self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
-            if crossed(config.checkpoint.interval):
+            if crossed(config.checkpoint.interval) or time.monotonic() >= self._retry_at:
                 self._save()
             self._obey()
 
@@ -224,14 +242,20 @@ class Trainer:
         )
         self._recorder.emit(self._evaluation)
         if best:
-            self._best_return = result.mean
-            self._save(best=True)
+            previous, self._best_return = self._best_return, result.mean
+            if self._save(best=True):
+                self._best_return = previous  # the best one is the best that is saved
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
 
-    def _save(self, *, best: bool = False) -> None:
-        """Write a checkpoint; failing to (a full disk, say) is reported and training goes on."""
+    def _save(self, *, best: bool = False) -> str:
+        """Write a checkpoint; failing to (a full disk, say) is reported, and tried again after a while.
+
+        Returns:
+            What went wrong; empty if nothing did.
+        """
         training, started = self._training, time.monotonic()
+        self._recorder.sync()
         tensors, document = split({"training": training.state_dict(), "best_return": self._best_return})
         try:
             self._checkpoint = save_checkpoint(
@@ -245,20 +269,24 @@ class Trainer:
                 keep=self.config.checkpoint.keep,
             )
         except CheckpointError as error:
+            self._retry_at = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
             self._recorder.emit(Warned(str(error)))
-            return
+            return str(error)
+        self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
         seconds = time.monotonic() - started
         self._recorder.emit(
             CheckpointSaved(str(self._checkpoint), training.env_steps, training.updates, best, seconds)
         )
+        return ""
 
     def _finish(self) -> RunSummary:
         training = self._training
         reason = "completed"
         if self._stop is not None:
             reason = "stopped" if self._stop.save else "discarded"
-        if reason != "discarded":
-            self._save()
+        if reason != "discarded" and (problem := self._save()):
+            raise EngineError(f"the run is {reason} but not saved: {problem}")
         checkpoint = str(self._checkpoint) if self._checkpoint else None
         self._recorder.emit(
             RunFinished(reason, training.env_steps, training.updates, training.seconds, checkpoint)
@@ -308,9 +336,9 @@ def evaluate_checkpoint(
     """
     checkpoint = load_checkpoint(find_checkpoint(path))
     config = checkpoint.config
-    state = join(checkpoint.state, checkpoint.tensors)["training"]
     env = evaluation_env(config, episodes)
     try:
+        state = join(checkpoint.state, checkpoint.tensors)["training"]
         agent = build_agent(env.spec, config)
         agent.load_state_dict(state["learner"]["agent"])
         moments = RunningMoments((env.spec.observation_size,))
@@ -319,7 +347,7 @@ def evaluate_checkpoint(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
         )  # fmt: skip
-    except (KeyError, ValueError, RuntimeError) as error:
+    except _MISFITS as error:
         raise CheckpointError(
             f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
         ) from error

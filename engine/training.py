@@ -16,6 +16,7 @@ from engine.envs.base import EnvSpec, VectorEnv
 from engine.errors import ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
+from engine.state_tree import require_like
 
 EVALUATION_SEED_OFFSET = 1_000_003
 """Added to the run's seed for evaluation environments, away from the training ones."""
@@ -130,20 +131,26 @@ class Training:
             "seconds": self.seconds,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> bool:
+    def load_state_dict(self, state: Mapping[str, Any]) -> str:
         """Continue from `state_dict`; random generators last.
 
         Returns:
-            Whether the episodes under way continue (see `Collector.load_state_dict`).
+            Why this is not exact, for the user; empty if it is.
+
+        Raises:
+            ValueError: it is the state of something else.
         """
+        expected = self.state_dict()
+        expected["collector"]["env"] = {}  # of another size with every episode; the environments check it
+        require_like(state, expected, "training")
         self.learner.load_state_dict(state["learner"])
         self.env_steps = int(state["env_steps"])
         restart_seed = (self.config.run.seed + self.env_steps) % 2**31
-        continued = self.collector.load_state_dict(state["collector"], restart_seed)
+        inexact = self.collector.load_state_dict(state["collector"], restart_seed)
         self.seconds = float(state["seconds"])
         for name, generator in self._generators.items():
             generator.set_state(state["generators"][name])
-        return continued
+        return inexact
 
 
 def evaluation_env(config: Config, episodes: int) -> VectorEnv:

@@ -9,7 +9,7 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,17 @@ class StepBatch:
     """Rows caused by a chosen action [N]; False only on the reset row of NEXT_STEP autoreset."""
 
 
+class Restored(NamedTuple):
+    """What came of loading the state of environments."""
+
+    observation: Floats
+    """Current observations [N, O]."""
+    restarted: Flags
+    """Which environments could not continue and began a new episode [N]."""
+    reason: str
+    """Why some could not, for the user; empty where all continue bit for bit."""
+
+
 class VectorEnv(abc.ABC):
     """N environments of one kind, stepped together.
 
@@ -136,8 +147,13 @@ class VectorEnv(abc.ABC):
         """Everything needed to continue bit for bit; empty where a backend cannot."""
 
     @abc.abstractmethod
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Continue from `state_dict`; return the current observations [N, O]."""
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
+        """Continue from `state_dict`, as far as the observations then equal the saved ones bit for bit.
+
+        Args:
+            state: what `state_dict` returned.
+            restart_seed: seeds the new episodes of environments that cannot continue theirs.
+        """
 
     @abc.abstractmethod
     def close(self) -> None:

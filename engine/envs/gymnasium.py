@@ -12,9 +12,7 @@ import multiprocessing
 import multiprocessing.connection
 import signal
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import gymnasium as gym
@@ -24,7 +22,17 @@ from gymnasium.envs.registration import EnvSpec as Registration
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, Flags, Floats, StepBatch, VectorEnv
+from engine.envs.base import (
+    ContinuousActions,
+    DiscreteActions,
+    EnvSpec,
+    Flags,
+    Floats,
+    Restored,
+    StepBatch,
+    VectorEnv,
+)
+from engine.envs.guarded import Fault, GuardedEnv, History, Replay, depends_on_past, seeded_start
 from engine.envs.infos import extract_final_observations
 from engine.envs.wrappers import find_registration, instantiate
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault
@@ -33,93 +41,6 @@ _CLOSE_SECONDS = 5.0
 """How long a worker may take to close its environment before it is terminated."""
 _ANSWER_SECONDS = 300.0
 """How long a worker may take for a step or reset before it counts as hung."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What went wrong in one environment; crosses processes, unlike many exceptions."""
-
-    cause: str
-    trace: str
-
-
-class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
-    """Flat float64 observations, flat actions, and faults reported instead of raised.
-
-    A fault is put into the info as ``fault``, beside placeholder values, because an exception in a
-    worker would take Gymnasium's own path: printed, perhaps impossible to pickle, the traceback lost.
-    The environment's own infos are dropped: nothing reads them and they are slow to batch.
-    """
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self._actions = env.action_space
-        self._size = spaces.flatdim(env.observation_space)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (self._size,), np.float64)
-        if isinstance(self._actions, spaces.Discrete):
-            self.action_space = spaces.Discrete(int(self._actions.n))
-        elif isinstance(self._actions, spaces.Box):
-            low, high = (
-                bound.astype(np.float64).ravel() for bound in (self._actions.low, self._actions.high)
-            )
-            self.action_space = spaces.Box(low, high, dtype=np.float64)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Reset; see the class."""
-        try:
-            observation, _ = self.env.reset(seed=seed, options=options)
-            return self._flatten(observation), {}
-        except (Exception, SystemExit) as error:
-            return self._placeholder(), _report(error)
-
-    def step(self, action: Any) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
-        try:
-            observation, reward, terminated, truncated, _ = self.env.step(self._native(action))
-            return self._flatten(observation), _number(reward), bool(terminated), bool(truncated), {}
-        except (Exception, SystemExit) as error:
-            return self._placeholder(), 0.0, False, False, _report(error)
-
-    def close(self) -> None:
-        """Close; an environment that fails to has nothing left to lose."""
-        with contextlib.suppress(Exception):
-            self.env.close()
-
-    def _native(self, action: Any) -> Any:
-        if isinstance(self._actions, spaces.Discrete):
-            return self._actions.start + np.int64(action)
-        return np.asarray(action, dtype=self._actions.dtype).reshape(self._actions.shape)
-
-    def _flatten(self, observation: Any) -> Floats:
-        space = self.env.observation_space
-        if isinstance(space, spaces.Box) and np.shape(observation) != space.shape:
-            raise ValueError(
-                f"its observation has shape {np.shape(observation)}, its observation space {space.shape}"
-            )
-        flat = np.asarray(spaces.flatten(space, observation), dtype=np.float64)
-        if not np.isfinite(flat).all():
-            broken = np.flatnonzero(~np.isfinite(flat))
-            raise ValueError(
-                f"its observation is not finite: element {broken[0]} of {flat.size} is {flat[broken[0]]}"
-            )
-        return flat
-
-    def _placeholder(self) -> Floats:
-        return np.zeros(self._size)
-
-
-def _report(error: BaseException) -> dict[str, Any]:
-    return {"fault": Fault(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())}
-
-
-def _number(reward: Any) -> float:
-    if np.ndim(reward) != 0:
-        raise ValueError(f"its reward has shape {np.shape(reward)}, expected one number")
-    if not math.isfinite(reward):
-        raise ValueError(f"its reward is not finite: {float(reward)}")
-    return float(reward)
 
 
 def describe(env_id: str, backend: str = "gymnasium", num_envs: int = 1) -> EnvSpec:
@@ -197,11 +118,9 @@ class GymnasiumEnv(VectorEnv):
         backend = "gymnasium-async" if asynchronous else "gymnasium"
         self.spec = describe(env_id, backend, num_envs)
         self._answer_seconds = answer_seconds
-        self._seed = 0
         self._steps = 0
-        makers: list[Callable[[], GuardedEnv]] = [
-            functools.partial(_make_guarded, find_registration(env_id))
-        ] * num_envs
+        self._make_one = functools.partial(_make_guarded, find_registration(env_id))
+        makers: list[Callable[[], GuardedEnv]] = [self._make_one] * num_envs
         self._envs: SyncVectorEnv[Any, Any] | AsyncVectorEnv[Any, Any]
         if asynchronous:
             self._envs = _start_workers(env_id, makers)
@@ -210,10 +129,8 @@ class GymnasiumEnv(VectorEnv):
 
     def reset(self, seed: int) -> Floats:
         """Start every environment anew, seeded, and return observations [N, O]."""
-        self._seed = seed
         self._steps = 0
-        seeds = [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(self.spec.num_envs)]
-        observation, infos = self._ask("reset", seed=seeds)
+        observation, infos = self._ask("reset", seed=_seeds(seed, self.spec.num_envs))
         self._raise_fault(infos, "in its first reset")
         return np.asarray(observation, dtype=np.float64)
 
@@ -232,21 +149,58 @@ class GymnasiumEnv(VectorEnv):
         )
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Return nothing: an environment's state is its own, so that a resumed run restarts episodes."""
-        return {}
+        """How to live through every episode under way again: starts, actions and where they led."""
+        histories: tuple[History, ...] = self._ask("call", "history")
+        return {
+            f"{index}/{name}": array
+            for index, history in enumerate(histories)
+            for name, array in history.items()
+        }
 
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Restart every episode, seeded as by the last `reset` (0 without one); see `state_dict`.
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
+        """Replay every episode; one that turns out otherwise than it did starts anew.
 
         Raises:
-            CheckpointError: the state is not empty, hence another backend's.
+            CheckpointError: the state is not that of so many of these environments.
+            EnvironmentFault: an environment broke.
         """
-        if state:
-            raise CheckpointError(
-                f"the checkpoint holds environment state ({', '.join(sorted(state))}) that the backend "
-                f"{self.spec.backend} cannot load; resume with the backend that wrote it"
-            )
-        return self.reset(self._seed)
+        histories: list[History] = [{} for _ in range(self.spec.num_envs)]
+        for key, array in state.items():
+            index, _, name = key.partition("/")
+            if not index.isdecimal() or int(index) >= self.spec.num_envs or not name:
+                raise CheckpointError(
+                    f"the checkpoint holds environment state {key!r} that {self.spec.num_envs} environments "
+                    f"of the backend {self.spec.backend} cannot load; resume with the run's own settings"
+                )
+            histories[int(index)] = {**histories[int(index)], name: array}
+        replays = self._replay(histories)
+        different = {index: replay.difference for index, replay in replays.items() if replay.difference}
+        if len(different) < len(replays) and depends_on_past(self._make_one):
+            different = dict.fromkeys(replays, "its episodes depend on more than their start and actions")
+        seeds = _seeds(restart_seed, self.spec.num_envs)
+        fresh = self._replay([seeded_start(seeds[i]) if i in different else None for i in range(len(seeds))])
+        observation = np.stack([replay.observation for replay in (replays | fresh).values()])
+        restarted = np.array([index in different for index in replays])
+        return Restored(observation, restarted, self._explain(different))
+
+    def _replay(self, histories: Sequence[History | None]) -> dict[int, Replay]:
+        """Live through the given episodes again, each in its environment; None leaves one as it is."""
+        self._steps = 0
+        self._ask("set_attr", "to_replay", list(histories))
+        outcomes: tuple[Replay | Fault | None, ...] = self._ask("call", "replay")
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, Fault):
+                self._raise(index, "while its episode was replayed", outcome)
+        return {index: replay for index, replay in enumerate(outcomes) if isinstance(replay, Replay)}
+
+    def _explain(self, different: Mapping[int, str]) -> str:
+        if not different:
+            return ""
+        index, difference = next(iter(different.items()))
+        return (
+            f"{len(different)} of {self.spec.num_envs} environments of {self.spec.id} cannot take up their "
+            f"episodes and start new ones (environment {index}: {difference})"
+        )
 
     def close(self) -> None:
         """Close every environment and end the workers, by force where they do not answer."""
@@ -268,15 +222,18 @@ class GymnasiumEnv(VectorEnv):
                 successors[index] = final
         return successors
 
-    def _ask(self, request: str, **arguments: Any) -> tuple[Any, ...]:
-        """Reset or step all environments."""
+    def _ask(self, request: str, *values: Any, **arguments: Any) -> tuple[Any, ...]:
+        """Have all environments do something; a request is a method of Gymnasium's vector environments."""
         envs = self._envs
         if envs.closed:
             raise EnvironmentFault(f"the environments of {self.spec.id} are closed; make new ones to go on")
         if isinstance(envs, SyncVectorEnv):
-            return tuple(getattr(envs, request)(**arguments))
+            return tuple(getattr(envs, request)(*values, **arguments) or ())
         try:
-            getattr(envs, f"{request}_async")(**arguments)
+            if request == "set_attr":
+                envs.set_attr(*values, **arguments)
+                return ()
+            getattr(envs, f"{request}_async")(*values, **arguments)
             return tuple(getattr(envs, f"{request}_wait")(timeout=self._answer_seconds))
         except multiprocessing.TimeoutError:
             silent = next((i for i, pipe in enumerate(envs.parent_pipes) if not pipe.poll(0)), 0)
@@ -288,7 +245,9 @@ class GymnasiumEnv(VectorEnv):
         if "fault" not in infos:
             return
         index = int(np.flatnonzero(infos["_fault"])[0])
-        fault: Fault = infos["fault"][index]
+        self._raise(index, where, infos["fault"][index])
+
+    def _raise(self, index: int, where: str, fault: Fault) -> NoReturn:
         self.close()
         error = EnvironmentFault(f"environment {index} of {self.spec.id} failed {where}: {fault.cause}")
         error.add_note(fault.trace)
@@ -297,6 +256,11 @@ class GymnasiumEnv(VectorEnv):
     def _fail(self, index: int, what: str) -> NoReturn:
         self.close()
         raise EnvironmentFault(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """Return a seed for each environment."""
+    return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
 def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> AsyncVectorEnv[Any, Any]:

@@ -12,14 +12,13 @@ import numpy as np
 from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, EnvSpec, Floats, StepBatch, VectorEnv
+from engine.envs.base import ContinuousActions, EnvSpec, Floats, Restored, StepBatch, VectorEnv
+from engine.envs.generators import Words, from_words, to_words
 from engine.envs.mujoco_tasks import TASKS, Task
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault, nearest
 
 SUPPORTED_IDS: frozenset[str] = frozenset(TASKS)
 """Environment ids that this backend steps."""
-
-_WORD = 2**64
 
 
 class MujocoBatchEnv(VectorEnv):
@@ -143,11 +142,11 @@ class MujocoBatchEnv(VectorEnv):
             "position": task.position.copy(),
             "elapsed": self._elapsed.copy(),
             "observation": self._observation.copy(),
-            "generator": _generator_words(self._rng),
+            "generator": self._generator_words(),
         }
 
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Continue from `state_dict`; return the current observations [N, O].
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
+        """Continue from `state_dict`; an environment that then shows something else begins a new episode.
 
         Raises:
             CheckpointError: the state belongs to another task or number of environments.
@@ -165,9 +164,23 @@ class MujocoBatchEnv(VectorEnv):
         task.position = state["position"].astype(np.float64)
         self._elapsed = state["elapsed"].astype(np.int64)
         self._observation = state["observation"].astype(np.float64)
-        self._rng = _generator(state["generator"].astype(np.uint64))
+        self._rng = _generator(state["generator"])
         self.last_info = {}
-        return self._observation.copy()
+        restarted = ~(task.observe() == self._observation)[:, : task.state_columns].all(axis=1)
+        if not restarted.any():
+            return Restored(self._observation.copy(), restarted, "")
+        self._rng = np.random.default_rng(restart_seed)
+        observation = self._restart(np.flatnonzero(restarted))
+        reason = (
+            f"{restarted.sum()} of {self.spec.num_envs} simulations of {self.spec.id} do not show what they "
+            "did when they were saved and start new episodes"
+        )
+        return Restored(observation, restarted, reason)
+
+    def _generator_words(self) -> Words:
+        words = to_words(self._rng)
+        assert words is not None, "the generator is NumPy's default one"
+        return words
 
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""
@@ -220,22 +233,15 @@ def _load_model(xml: str) -> Any:
         mujoco.set_mju_user_warning(previous)
 
 
-def _generator_words(rng: np.random.Generator) -> NDArray[np.uint64]:
-    """Return the state of a PCG64 generator as uint64 [6]: state, increment, spare draw."""
-    state: Any = rng.bit_generator.state
-    wide = [state["state"]["state"], state["state"]["inc"]]
-    words = [part for number in wide for part in divmod(number, _WORD)]
-    return np.array([*words, state["has_uint32"], state["uinteger"]], dtype=np.uint64)
+def _generator(words: NDArray[np.generic]) -> np.random.Generator:
+    """Rebuild the generator of reset noise.
 
-
-def _generator(words: NDArray[np.uint64]) -> np.random.Generator:
-    """Rebuild a generator from `_generator_words`."""
-    high, low, inc_high, inc_low, has_spare, spare = (int(word) for word in words)
-    bits = np.random.PCG64()
-    bits.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": high * _WORD + low, "inc": inc_high * _WORD + inc_low},
-        "has_uint32": has_spare,
-        "uinteger": spare,
-    }
-    return np.random.Generator(bits)
+    Raises:
+        CheckpointError: the words are not those of one.
+    """
+    try:
+        generator = from_words(words)
+    except ValueError as error:
+        raise CheckpointError(f"saved environment state 'generator': {error}") from error
+    assert isinstance(generator, np.random.Generator), "as many words as its own have no other kind"
+    return generator

@@ -70,10 +70,10 @@ def resume(
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Continue a run from its last checkpoint, exactly where it stood."""
+    """Continue a run from its last checkpoint, or from the one that is given, exactly where it stood."""
     directory = find_run(run)
 
-    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.checkpoint import find_checkpoint, load_checkpoint, run_of
     from engine.trainer import Trainer
     from vmpo_tui.cli.headless import run_headless
 
@@ -86,7 +86,7 @@ def resume(
         )
     code = run_headless(
         lambda channel: Trainer.resume(directory, total_steps=steps, channel=channel),
-        directory,
+        run_of(directory),
         progress=progress,
         as_json=as_json,
     )

@@ -40,6 +40,9 @@ class Task(abc.ABC):
     """Scale of the reset noise."""
     gaussian_velocity: ClassVar[bool] = False
     """Whether initial velocities are normal (scaled by ``noise``) instead of uniform."""
+    state_columns: int | None = None
+    """Leading columns of an observation that follow from positions and velocities alone; None is all.
+    MuJoCo derives the others, which lag the state by a substep."""
     contact_forces: ClassVar[bool] = False
     """Whether the task reads ``cfrc_ext``; its batch must then be persistent."""
 
