@@ -170,12 +170,14 @@ class MujocoBatchEnv(VectorEnv):
         if not restarted.any():
             return Restored(self._observation.copy(), restarted, "")
         self._rng = np.random.default_rng(restart_seed)
-        observation = self._restart(np.flatnonzero(restarted))
+        fresh = self._restart(np.flatnonzero(restarted))
+        # Of those that continue, what is derived from the state lags it and cannot be observed now.
+        self._observation = np.where(restarted[:, None], fresh, state["observation"])
         reason = (
             f"{restarted.sum()} of {self.spec.num_envs} simulations of {self.spec.id} do not show what they "
             "did when they were saved and start new episodes"
         )
-        return Restored(observation, restarted, reason)
+        return Restored(self._observation.copy(), restarted, reason)
 
     def _generator_words(self) -> Words:
         words = to_words(self._rng)

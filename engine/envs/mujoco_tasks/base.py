@@ -99,7 +99,7 @@ class Locomotion(Task):
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Measure velocities from the new positions."""
         super().placed(indices)
-        self.position = self.measure_position()
+        self.position[indices] = self.measure_position()[indices]
 
     def measure_position(self) -> Floats:
         """Return a new array of positions along x [N]."""
