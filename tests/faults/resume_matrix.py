@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import shutil
 import sys
@@ -12,14 +13,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from engine.checkpoint import find_checkpoint, load_checkpoint
-from engine.commands import Stop
+from engine.channel import Channel
+from engine.checkpoint import load_checkpoint
 from engine.config import Config
 from engine.envs.mujoco_batch import SUPPORTED_IDS
-from engine.events import Event, UpdateCompleted
-from engine.run import Trainer
+from engine.run import RunSummary, Trainer
 from engine.state_tree import join
-from tests.unit.run_script import TINY, ScriptedChannel
+from tests.unit.run_script import TINY
 
 ENVS = 4
 
@@ -43,10 +43,11 @@ class Case:
         seed = _seed_with_an_end(self) if self.backend == "mujoco" else 3
         return TINY.updated(
             {
-                "run": {"seed": seed, "total_steps": 1000 * steps},
+                "run": {"seed": seed, "total_steps": self.updates * steps},
                 "env": {"id": self.env_id, "backend": self.backend, "num_envs": ENVS},
                 "vmpo": {"rollout_steps": self.rollout_steps, "epochs": 1, "minibatch_size": 16},
                 "optimizer": {"schedule": "linear"},
+                "evaluation": {"episodes": 1},
                 "checkpoint": {"interval": steps, "keep": 1000},
             }
         )
@@ -74,47 +75,39 @@ GYMNASIUM = [
     Case("CartPole-v1", "gymnasium-async", rollout_steps=5, updates=24),
     Case("Acrobot-v1", "gymnasium", rollout_steps=125, updates=7),
     Case("MountainCarContinuous-v0", "gymnasium", rollout_steps=111, updates=12),
-    Case("LunarLander-v3", "gymnasium", rollout_steps=4, updates=56),
+    Case("LunarLander-v3", "gymnasium", rollout_steps=2, updates=70),
     Case("dm_control/cartpole/swingup", "gymnasium", rollout_steps=250, updates=6),
 ]
-
-
-class StopAt(ScriptedChannel):
-    """Stops a run after an update."""
-
-    def __init__(self, updates: int) -> None:
-        super().__init__()
-        self._updates = updates
-
-    def emit(self, event: Event) -> None:
-        super().emit(event)
-        if isinstance(event, UpdateCompleted) and event.metrics["updates"] == self._updates:
-            self.send(Stop())
+CUTS = ("early", "middle", "done")
+"""Where runs are cut: after the first update, half way, and where an episode ended with the last step."""
 
 
 def state_at(path: Path) -> tuple[Any, dict[str, Any]]:
-    """Return the tensors, and the JSON values without the time taken, of a checkpoint."""
+    """Return the JSON values, without the time taken, and the tensors of a checkpoint."""
     checkpoint = load_checkpoint(path)
     checkpoint.state["training"].pop("seconds")
     return checkpoint.state, checkpoint.tensors
 
 
-def run_and_cut(case: Case, folder: Path) -> list[str]:
-    """Run a case to its end, saving at every update, and copy it as it was at some of them.
+def run_and_cut(case: Case, folder: Path) -> list[Path]:
+    """Run a case to its end, saving at every update, and copy it as it was at its cuts.
 
     Returns:
-        Names of the copies: early, middle and done, where an episode ended with the last step.
+        The copies, one for each cut and way to go on: ``<cut>-<way>``.
     """
     straight = folder / "straight"
-    Trainer(case.config, channel=StopAt(case.updates)).run(straight)
-    saved = sorted(path for path in (straight / "checkpoints").iterdir() if path.is_dir())
+    Trainer(case.config).run(straight)
+    saved = sorted((straight / "checkpoints").glob("0*"))
     assert len(saved) == case.updates
     done = [update for update in range(2, case.updates) if _ended(saved[update - 1])]
     assert done, f"no episode of {case.name} ends with a rollout"
     middle = next(update for update in range(case.updates // 2, case.updates) if update not in done)
-    for name, update in {"early": 1, "middle": middle, "done": done[-1]}.items():
-        _cut(straight, folder / name, saved[update - 1].name)
-    return ["early", "middle", "done"]
+    updates = dict(zip(CUTS, (1, middle, done[-1]), strict=True))
+    return [
+        _cut(straight, folder / f"{cut}-{way}", saved[update - 1].name)
+        for cut, update in updates.items()
+        for way in WAYS
+    ]
 
 
 def _ended(path: Path) -> bool:
@@ -123,22 +116,50 @@ def _ended(path: Path) -> bool:
     return bool((state["training"]["collector"]["lengths"] == 0).any())
 
 
-def _cut(straight: Path, copy: Path, checkpoint: str) -> None:
+def _cut(straight: Path, copy: Path, checkpoint: str) -> Path:
     """Copy a run as if it had been killed after a checkpoint, its newest, some updates later."""
-    shutil.copytree(straight, copy)
-    for path in (copy / "checkpoints").iterdir():
-        if path.is_dir() and path.name != checkpoint:
-            shutil.rmtree(path)
+    shutil.copytree(straight, copy, ignore=lambda folder, names: _later(folder, names, checkpoint))
     (copy / "checkpoints" / "last").write_text(checkpoint)
+    return copy
 
 
-def go_on(run_dir: Path, updates: int) -> None:
-    """Resume a run and stop it after an update."""
-    Trainer.resume(run_dir, channel=StopAt(updates)).run(run_dir)
-    find_checkpoint(run_dir)
+def _later(folder: str, names: list[str], checkpoint: str) -> list[str]:
+    if Path(folder).name != "checkpoints":
+        return []
+    return [name for name in names if name != checkpoint]
+
+
+def go_on_headless(run_dir: Path) -> None:
+    """Resume a run as `vmpo resume` does."""
+    from vmpo_tui.cli.commands import app
+    from vmpo_tui.cli.entry import execute
+
+    assert execute(app, "vmpo", ["resume", str(run_dir), "--no-progress", "--json"]) == 0
+
+
+def go_on_in_the_application(run_dir: Path) -> None:
+    """Resume a run behind the screens, in the application's engine thread."""
+    from vmpo_tui.app import VmpoApp
+    from vmpo_tui.session import Session
+
+    def train(channel: Channel) -> RunSummary:
+        return Trainer.resume(run_dir, channel=channel).run(run_dir)
+
+    async def watch() -> None:
+        session = Session(train)
+        app = VmpoApp(session)
+        async with app.run_test() as pilot:
+            while not app.view.over:
+                await pilot.pause(0.05)
+        assert session.join(60.0)
+        assert session.error is None
+
+    asyncio.run(watch())
+
+
+WAYS = {"headless": go_on_headless, "application": go_on_in_the_application}
 
 
 if __name__ == "__main__":
     for job in sys.argv[1:]:
-        path, _, count = job.rpartition("=")
-        go_on(Path(path), int(count))
+        WAYS[job.rpartition("-")[2]](Path(job))

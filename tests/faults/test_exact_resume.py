@@ -11,34 +11,43 @@ import pytest
 import torch
 
 from engine.checkpoint import find_checkpoint
-from tests.faults.resume_matrix import GYMNASIUM, MUJOCO, Case, run_and_cut, state_at
+from tests.faults.resume_matrix import CUTS, GYMNASIUM, MUJOCO, WAYS, Case, run_and_cut, state_at
 from tests.unit.run_script import TIMES, rows, without
 
 PACKAGES = {"LunarLander-v3": "Box2D", "dm_control/cartpole/swingup": "shimmy"}
-CASES = [
-    case
-    for case in (*MUJOCO, *GYMNASIUM)
-    if importlib.util.find_spec(PACKAGES.get(case.env_id, "gymnasium")) is not None
-]
+SHORT = {"mujoco-Ant-v5", "mujoco-Hopper-v5", "gymnasium-CartPole-v1", "gymnasium-async-CartPole-v1"}
+"""Cases that every test run goes through; the others need ``-m faults``."""
 
 
-@pytest.fixture(scope="module")
-def matrix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every case run to its end here, and its copies gone on from their cuts in one other process."""
-    root = tmp_path_factory.mktemp("matrix")
-    jobs = [
-        f"{root / case.name / cut}={case.updates}"
-        for case in CASES
-        for cut in run_and_cut(case, root / case.name)
+def matrix() -> list[object]:
+    """Return every case that can be run here."""
+    return [
+        pytest.param(case, id=case.name, marks=[] if case.name in SHORT else pytest.mark.faults)
+        for case in (*MUJOCO, *GYMNASIUM)
+        if importlib.util.find_spec(PACKAGES.get(case.env_id, "gymnasium")) is not None
     ]
-    subprocess.run([sys.executable, "-m", "tests.faults.resume_matrix", *jobs], check=True)
-    return root
 
 
-@pytest.mark.parametrize("cut", ["early", "middle", "done"])
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_run_gone_on_in_a_new_process_equals_the_uninterrupted_one(matrix: Path, case: Case, cut: str):
-    straight, resumed = matrix / case.name / "straight", matrix / case.name / cut
+@pytest.fixture(scope="module", params=matrix())
+def finished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Case, Path]:
+    """A case run to its end here, and its copies gone on from their cuts in another process."""
+    case: Case = request.param
+    folder = tmp_path_factory.mktemp(case.name)
+    copies = run_and_cut(case, folder)
+    command = [sys.executable, "-m", "tests.faults.resume_matrix", *map(str, copies)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return case, folder
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_run_gone_on_in_a_new_process_equals_the_uninterrupted_one(
+    finished: tuple[Case, Path], cut: str, way: str
+):
+    case, folder = finished
+    straight, resumed = folder / "straight", folder / f"{cut}-{way}"
     written = [without(rows(path), *TIMES) for path in (straight, resumed)]
     assert [row["updates"] for row in written[0]] == list(range(1, case.updates + 1))
     assert written[1] == written[0]
