@@ -15,7 +15,7 @@ from tests.faults.resume_matrix import CUTS, GYMNASIUM, MUJOCO, WAYS, Case, run_
 from tests.unit.run_script import TIMES, rows, without
 
 PACKAGES = {"LunarLander-v3": "Box2D", "dm_control/cartpole/swingup": "shimmy"}
-SHORT = {"mujoco-Ant-v5", "mujoco-Hopper-v5", "gymnasium-CartPole-v1", "gymnasium-async-CartPole-v1"}
+SHORT = {"mujoco-Hopper-v5", "gymnasium-CartPole-v1"}
 """Cases that every test run goes through; the others need ``-m faults``."""
 
 
@@ -29,9 +29,7 @@ def matrix() -> list[object]:
 
 
 @pytest.fixture(scope="module", params=matrix())
-def finished(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Case, Path]:
+def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, Path]:
     """A case run to its end here, and its copies gone on from their cuts in another process."""
     case: Case = request.param
     folder = tmp_path_factory.mktemp(case.name)

@@ -72,6 +72,15 @@ Attach = Annotated[
         help="Watch and steer a run that another process trains, as `vmpo attach RUN` does.",
     ),
 ]
+ResumeRun = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        show_default="none",
+        help="Continue a run, or go on from one of its checkpoints, as `vmpo resume RUN` does.",
+    ),
+]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run directory, or its name in `vmpo runs`.")
 ]
