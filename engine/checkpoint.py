@@ -26,7 +26,7 @@ from torch import Tensor
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import TEMPORARY_PREFIX, replace_atomically, sync_directory, write_durably
+from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, sync_directory, write_durably
 from engine.manifest import CONFIG, MANIFEST, STATE, TENSORS, describe_parts, verify
 
 POINTERS = ("last", "best")
@@ -76,7 +76,7 @@ def save_checkpoint(
     """
     temporary = checkpoints / f"{TEMPORARY_PREFIX}{env_steps:012d}"
     try:
-        checkpoints.mkdir(exist_ok=True)
+        make_directory(checkpoints)
         _remove_leftovers(checkpoints)
         temporary.mkdir()
         _write_parts(temporary, tensors, state, config, env_steps, updates)
@@ -151,10 +151,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
         env_steps, updates = int(manifest["env_steps"]), int(manifest["updates"])
     except CheckpointError as error:
-        raise CheckpointError(f"{error}{_sound_alternative(path)}") from error
+        raise CheckpointError(f"{error}{sound_alternative(path)}") from error
     except _UNREADABLE as error:
-        raise CheckpointError(f"{path} cannot be read: {error}{_sound_alternative(path)}") from error
+        raise CheckpointError(f"{path} cannot be read: {error}{sound_alternative(path)}") from error
     return Checkpoint(path, tensors, state, config, env_steps, updates, manifest)
+
+
+def sound_alternative(path: Path) -> str:
+    """Offer, for an error message, the newest generation before this one that verifies."""
+    if not _NAME.fullmatch(path.name):
+        return ""
+    return _offer(
+        candidate for candidate in reversed(_generations(path.parent)) if _order(candidate) < _order(path)
+    )
 
 
 _UNREADABLE = (
@@ -209,15 +218,6 @@ def _point(checkpoints: Path, path: Path, best: bool) -> None:
     replaced = named is not None and _order(named)[0] == _order(path)[0]
     for pointer in POINTERS if best or replaced else POINTERS[:1]:
         replace_atomically(checkpoints / pointer, path.name.encode())
-
-
-def _sound_alternative(path: Path) -> str:
-    """Offer the newest generation before this one that verifies."""
-    if not _NAME.fullmatch(path.name):
-        return ""
-    return _offer(
-        candidate for candidate in reversed(_generations(path.parent)) if _order(candidate) < _order(path)
-    )
 
 
 def _offer(candidates: Iterable[Path]) -> str:

@@ -14,7 +14,7 @@ import torch
 
 from engine import commands
 from engine.channel import Channel
-from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint, sound_alternative
 from engine.config import Config
 from engine.envs.base import ContinuousActions
 from engine.errors import CheckpointError, ConfigError, EngineError
@@ -42,7 +42,7 @@ from engine.training import Training, build_agent, evaluation_env
 PAUSED_POLL_SECONDS = 0.5
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
 """From a checkpoint that could not be written to the next attempt: first, and at most after doubling."""
-_MISFITS = (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+_MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
 """What loading a sound checkpoint of something else raises."""
 
 
@@ -174,6 +174,7 @@ class Trainer:
         except _MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
+                f"{sound_alternative(checkpoint.path)}"
             ) from error
         self._checkpoint = checkpoint.path
         if missing := self._recorder.truncate_after(self._training.updates):
@@ -186,7 +187,7 @@ class Trainer:
         if checkpoint.config.env.id != expected or checkpoint.manifest["env_id"] != expected:
             raise CheckpointError(
                 f"{checkpoint.path} is of {checkpoint.config.env.id} and does not fit the run "
-                f"{self._directory.path}, which is of {expected}"
+                f"{self._directory.path}, which is of {expected}{sound_alternative(checkpoint.path)}"
             )
 
     def _loop(self) -> None:

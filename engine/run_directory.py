@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import replace_atomically
+from engine.files import make_directory, replace_atomically
 
 RUNS_ROOT_VARIABLE = "VMPO_RUNS"
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
@@ -58,7 +58,7 @@ class RunDirectory:
         if directory.config.exists() or directory.checkpoints.exists():
             raise ConfigError(f"{path} holds a run already; continue it with: vmpo resume {path}")
         try:
-            directory.path.mkdir(parents=True, exist_ok=True)
+            make_directory(directory.path)
         except OSError as error:
             raise CheckpointError(f"cannot create the run directory {path}: {error.strerror}") from error
         directory.write_config(config)

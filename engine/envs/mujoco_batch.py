@@ -153,11 +153,11 @@ class MujocoBatchEnv(VectorEnv):
         """
         task = self._open_task()
         for name, current in self.state_dict().items():
-            if name not in state or state[name].shape != current.shape:
-                found = state[name].shape if name in state else "nothing"
+            found = _form(state[name]) if name in state else "nothing"
+            if found != _form(current):
                 raise CheckpointError(
                     f"saved environment state {name!r}: {self.spec.num_envs} x {self.spec.id} need "
-                    f"shape {current.shape}, found {found}; resume with the run's own settings"
+                    f"{_form(current)}, found {found}; resume with the run's own settings"
                 )
         task.forget()
         task.batch.state[...] = state["simulation"]
@@ -219,6 +219,10 @@ class MujocoBatchEnv(VectorEnv):
     def _fault(self, index: int, cause: str) -> EnvironmentFault:
         step = int(self._elapsed[index]) + 1
         return EnvironmentFault(f"{self.spec.id}: environment {index} at step {step} of its episode: {cause}")
+
+
+def _form(array: NDArray[np.generic]) -> str:
+    return f"shape {array.shape} of {array.dtype}"
 
 
 def _load_model(xml: str) -> Any:

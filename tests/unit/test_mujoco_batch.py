@@ -148,7 +148,7 @@ def test_a_state_of_another_size_is_refused() -> None:
     saved.reset(0)
     env = MujocoBatchEnv("Hopper-v5", 2, threads=1)
     env.reset(0)
-    with pytest.raises(CheckpointError, match=r"2 x Hopper-v5 need shape \(2, .*found \(4, "):
+    with pytest.raises(CheckpointError, match=r"2 x Hopper-v5 need shape \(2, .*found shape \(4, "):
         env.load_state_dict(saved.state_dict(), 0)
     with pytest.raises(CheckpointError, match="found nothing"):
         env.load_state_dict({}, 0)
