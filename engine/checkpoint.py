@@ -91,7 +91,8 @@ def save_checkpoint(
             f"cannot write a checkpoint in {checkpoints}: {error.strerror or error}; "
             "the ones before it are intact"
         ) from error
-    _prune(checkpoints, path, keep)
+    with contextlib.suppress(OSError):  # what the system refuses to remove is left to the next save
+        _prune(checkpoints, path, keep)
     return path
 
 
@@ -269,8 +270,7 @@ def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
     """Remove generations beyond ``keep``, and those that the newest one replaces.
 
     Replaced are earlier ones of the same step and, after going on from an older generation, all later
-    ones. Renamed first: what is being removed must not look like a checkpoint. What the system refuses to
-    remove is left to the next save.
+    ones. Renamed first: what is being removed must not look like a checkpoint.
     """
     steps = _order(newest)[0]
     pointed = {_named(checkpoints, pointer) for pointer in POINTERS}
@@ -279,6 +279,5 @@ def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
     for path in _generations(checkpoints):
         if path not in kept | pointed:
             doomed = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
-            with contextlib.suppress(OSError):
-                os.replace(path, doomed)
-                shutil.rmtree(doomed)
+            os.replace(path, doomed)
+            shutil.rmtree(doomed)
