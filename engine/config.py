@@ -143,6 +143,8 @@ class VMPOConfig:
     """Bound on the KL of the Gaussian's covariance."""
     control_variate: bool = True
     """Take the noise of the sampled actions out of the policy loss, whose mean stays; false is the paper."""
+    decoupled: bool = True
+    """Fit a Gaussian's mean and sigma each with the other one of the old policy; false is the paper."""
     alpha_init: float = _positive(1.0)
     """First value of the KL multipliers."""
     alpha_min: float = _positive(1e-8)

@@ -210,6 +210,7 @@ class Learner:
         gradients, kls = m_step(
             old, new, rows.actions, rows.weights, self.alphas.values(),
             control_variate=self._vmpo.control_variate,
+            decoupled=self._vmpo.decoupled,
         )  # fmt: skip
         head.update(rows.returns)
         values, value_tape = agent.record_value(rows.observations, policy_tape.features)
