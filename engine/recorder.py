@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.channel import Channel
+from engine.errors import CheckpointError
 from engine.events import Event, UpdateCompleted, Warned
 from engine.run_directory import RunDirectory
 from engine.sinks.jsonl import JsonlSink, event_row
@@ -18,9 +19,17 @@ class Recorder:
     """
 
     def __init__(self, directory: RunDirectory, channel: Channel) -> None:
+        """Open the files.
+
+        Raises:
+            CheckpointError: they cannot be written.
+        """
         self._channel = channel
-        self._metrics = JsonlSink(directory.metrics)
-        self._events = JsonlSink(directory.events)
+        try:
+            self._metrics = JsonlSink(directory.metrics)
+            self._events = JsonlSink(directory.events)
+        except OSError as error:
+            raise CheckpointError(f"cannot write in {directory.path}: {error.strerror}") from error
         self._refused: set[JsonlSink] = set()
 
     def emit(self, event: Event) -> None:

@@ -279,9 +279,12 @@ class Trainer:
             What went wrong; empty if nothing did.
         """
         training, started = self._training, time.monotonic()
-        self._recorder.sync()
         tensors, document = split({"training": training.state_dict(), "best_return": self._best_return})
         try:
+            if self._directory.remake(self.config):
+                gone = f"{self._directory.path} was removed: it is made again, but what it held is gone"
+                self._recorder.emit(Warned(gone))
+            self._recorder.sync()
             self._checkpoint = save_checkpoint(
                 self._directory.checkpoints,
                 env_steps=training.env_steps,
