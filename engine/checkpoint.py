@@ -30,6 +30,8 @@ from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, s
 from engine.manifest import CONFIG, MANIFEST, STATE, TENSORS, describe_parts, verify
 
 POINTERS = ("last", "best")
+MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+"""What loading a sound checkpoint of something else raises."""
 _NAME = re.compile(r"(?P<steps>\d{1,19})(-(?P<serial>\d{1,9}))?")
 
 

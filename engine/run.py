@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,11 +15,18 @@ import torch
 
 from engine import commands
 from engine.channel import Channel
-from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint, sound_alternative
+from engine.checkpoint import (
+    MISFITS,
+    Checkpoint,
+    find_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    sound_alternative,
+)
 from engine.config import Config
 from engine.envs.base import ContinuousActions
-from engine.errors import CheckpointError, ConfigError, EngineError
-from engine.evaluation import EvaluationResult, evaluate
+from engine.errors import CheckpointError, ConfigError, EngineError, EnvironmentFault, NonFiniteError
+from engine.evaluation import EvaluationResult
 from engine.events import (
     CheckpointSaved,
     EvaluationCompleted,
@@ -32,18 +40,16 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
+from engine.failure import write_report
 from engine.manifest import differences
-from engine.normalization import RunningMoments
 from engine.recorder import Recorder
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
-from engine.training import Training, build_agent, evaluation_env
+from engine.training import Training
 
 PAUSED_POLL_SECONDS = 0.5
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
 """From a checkpoint that could not be written to the next attempt: first, and at most after doubling."""
-_MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
-"""What loading a sound checkpoint of something else raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,7 @@ class Trainer:
         self._evaluation: EvaluationCompleted | None = None
         self._best_return: float | None = None
         self._checkpoint: Path | None = None
+        self._saved_updates = 0
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
 
     @staticmethod
@@ -171,12 +178,12 @@ class Trainer:
             state = join(checkpoint.state, checkpoint.tensors)
             reason = self._training.load_state_dict(state["training"])
             self._best_return = state["best_return"]
-        except _MISFITS as error:
+        except MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
                 f"{sound_alternative(checkpoint.path)}"
             ) from error
-        self._checkpoint = checkpoint.path
+        self._checkpoint, self._saved_updates = checkpoint.path, checkpoint.updates
         if missing := self._recorder.truncate_after(self._training.updates):
             self._recorder.emit(Warned(missing))
         return [*reasons, reason] if reason else reasons
@@ -193,17 +200,30 @@ class Trainer:
     def _loop(self) -> None:
         training = self._training
         while self._stop is None and training.env_steps < self.config.run.total_steps:
-            config = self.config
-            before = training.env_steps
-            metrics, episodes = training.iterate()
-            crossed = _crossing(before, training.env_steps)
+            try:
+                self._iterate()
+                self._obey()
+            except NonFiniteError as error:
+                raise self._keep_failure(error) from error
+            except EnvironmentFault:
+                if training.updates > self._saved_updates:
+                    self._save(episodes=not training.collecting)
+                raise
+
+    def _iterate(self) -> None:
+        """Train for one rollout; evaluate and save where that is due."""
+        training, config = self._training, self.config
+        before = training.env_steps
+        metrics, episodes = training.iterate()
+        crossed = _crossing(before, training.env_steps)
+        try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
+        finally:
             self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
-            if crossed(config.checkpoint.interval) or time.monotonic() >= self._retry_at:
-                self._save()
-            self._obey()
+        if crossed(config.checkpoint.interval) or time.monotonic() >= self._retry_at:
+            self._save()
 
     def _obey(self) -> None:
         """Carry out waiting commands; while paused, wait for them here."""
@@ -272,14 +292,20 @@ class Trainer:
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
 
-    def _save(self, *, best: bool = False) -> str:
+    def _save(self, *, best: bool = False, episodes: bool = True) -> str:
         """Write a checkpoint; failing to (a full disk, say) is reported, and tried again after a while.
+
+        Args:
+            best: whether it is of the best policy so far.
+            episodes: whether the episodes under way can be kept.
 
         Returns:
             What went wrong; empty if nothing did.
         """
         training, started = self._training, time.monotonic()
-        tensors, document = split({"training": training.state_dict(), "best_return": self._best_return})
+        tensors, document = split(
+            {"training": training.state_dict(episodes=episodes), "best_return": self._best_return}
+        )
         try:
             if self._directory.remake(self.config):
                 gone = f"{self._directory.path} was removed: it is made again, but what it held is gone"
@@ -301,11 +327,27 @@ class Trainer:
             self._recorder.emit(Warned(str(error)))
             return str(error)
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
+        self._saved_updates = training.updates
         seconds = time.monotonic() - started
         self._recorder.emit(
             CheckpointSaved(str(self._checkpoint), training.env_steps, training.updates, best, seconds)
         )
         return ""
+
+    def _keep_failure(self, error: NonFiniteError) -> NonFiniteError:
+        """Keep the batch of a failed update, and the state before it; return the error that says where."""
+        training = self._training
+        if training.collecting:
+            return error
+        try:
+            path = write_report(self._directory.failures, training, str(error))
+            where = f"its batch is kept, to look at it: vmpo replay-failure {shlex.quote(str(path))}"
+        except CheckpointError as refusal:
+            where = f"its batch could not be kept: {refusal}"
+        training.undo_update()
+        if training.updates > self._saved_updates:
+            self._save()
+        return NonFiniteError(f"{error}; {where}")
 
     def _finish(self) -> RunSummary:
         training = self._training
@@ -345,38 +387,3 @@ class Trainer:
 def _crossing(before: int, after: int) -> Callable[[int], bool]:
     """Return whether a multiple of an interval lies in (before, after]; an interval of 0 never does."""
     return lambda interval: interval > 0 and before // interval != after // interval
-
-
-def evaluate_checkpoint(
-    path: Path, *, episodes: int, seed: int, deterministic: bool = True
-) -> EvaluationResult:
-    """Score the policy of a checkpoint on fresh episodes.
-
-    Args:
-        path: a checkpoint, or a run directory for its last one.
-        episodes: number of episodes, run in parallel.
-        seed: of the environments.
-        deterministic: take the mode rather than a sample.
-
-    Raises:
-        CheckpointError: it cannot be used.
-    """
-    checkpoint = load_checkpoint(find_checkpoint(path))
-    config = checkpoint.config
-    env = evaluation_env(config, episodes)
-    try:
-        state = join(checkpoint.state, checkpoint.tensors)["training"]
-        agent = build_agent(env.spec, config)
-        agent.load_state_dict(state["learner"]["agent"])
-        moments = RunningMoments((env.spec.observation_size,))
-        moments.load_state_dict(state["collector"]["observation_moments"])
-        return evaluate(
-            agent, env, moments,
-            clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
-        )  # fmt: skip
-    except _MISFITS as error:
-        raise CheckpointError(
-            f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
-        ) from error
-    finally:
-        env.close()

@@ -43,6 +43,7 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.log = self.path / "engine.log"
         self.checkpoints = self.path / "checkpoints"
+        self.failures = self.path / "failures"
         self.lock = self.path / "lock"
         self._held: int | None = None
 

@@ -48,6 +48,20 @@ def join(document: Any, tensors: Mapping[str, Tensor]) -> Any:
     return {key: join(value, tensors) for key, value in document.items()}
 
 
+def clone(tree: Any) -> Any:
+    """Return a tree with tensors and arrays of its own; much faster than `copy.deepcopy`."""
+    match tree:
+        case Tensor():
+            return tree.detach().clone()
+        case np.ndarray():
+            return tree.copy()
+        case dict():
+            return {key: clone(value) for key, value in tree.items()}
+        case list() | tuple():
+            return type(tree)(clone(item) for item in tree)
+    return tree
+
+
 def require_like(found: Any, expected: Any, path: str) -> None:
     """Check that a tree has the shape of another: same keys, kinds, tensor shapes and types.
 

@@ -16,7 +16,7 @@ from engine.envs.base import EnvSpec, VectorEnv
 from engine.errors import ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
-from engine.state_tree import require_like
+from engine.state_tree import clone, require_like
 
 EVALUATION_SEED_OFFSET = 1_000_003
 """Added to the run's seed for evaluation environments, away from the training ones."""
@@ -64,6 +64,18 @@ class Training:
         self.collector = Collector(self.env, self.agent, config, self._generators["policy"])
         self.env_steps = 0
         self.seconds = 0.0
+        self.before_update: dict[str, Any] | None = None
+        """What learns, as it was before the update under way or the last one; None while collecting."""
+
+    @property
+    def collecting(self) -> bool:
+        """Whether a rollout has begun and its update has not."""
+        return self.before_update is None
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        return self.env_steps / self.config.run.total_steps
 
     @property
     def updates(self) -> int:
@@ -78,13 +90,15 @@ class Training:
         """Collect a rollout and update on it; return the metrics of the row and the episodes that ended.
 
         Raises:
-            NonFiniteError: a loss or gradient is not finite.
+            NonFiniteError: a parameter, loss, gradient or statistic is not finite; see `undo_update`.
             EnvironmentFault: an environment broke.
         """
         started = time.monotonic()
+        self.before_update = None
         episodes = self.collector.collect()
         collected = time.monotonic()
-        metrics = self.learner.update(self.collector.rollout, self.env_steps / self.config.run.total_steps)
+        self.before_update = self._learning_state()
+        metrics = self.learner.update(self.collector.rollout, self.progress)
         self.collector.fold_statistics()
         steps = int(self.collector.rollout.valid.sum())
         self.env_steps += steps
@@ -102,6 +116,22 @@ class Training:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
         return metrics, episodes
+
+    def _learning_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "learner": self.learner.state_dict(),
+            "statistics": self.collector.statistics(),
+            "shuffle": self._generators["shuffle"].get_state(),
+        }
+        return dict(clone(state))
+
+    def undo_update(self) -> None:
+        """Go back to before an update that failed; only its rollout is lost."""
+        before = self.before_update
+        assert before is not None, "no update has begun"
+        self.learner.load_state_dict(before["learner"])
+        self.collector.load_statistics(before["statistics"])
+        self._generators["shuffle"].set_state(before["shuffle"])
 
     def reconfigure(self, config: Config) -> None:
         """Take over settings that changed while the run is under way (`engine.config.LIVE`)."""
@@ -126,11 +156,15 @@ class Training:
         if self._evaluation_env is not None:
             self._evaluation_env.close()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue."""
+    def state_dict(self, *, episodes: bool = True) -> dict[str, Any]:
+        """Everything needed to continue.
+
+        Args:
+            episodes: whether those under way are kept; environments that broke have none to keep.
+        """
         return {
             "learner": self.learner.state_dict(),
-            "collector": self.collector.state_dict(),
+            "collector": self.collector.state_dict(episodes=episodes),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "env_steps": self.env_steps,
             "seconds": self.seconds,
@@ -145,8 +179,7 @@ class Training:
         Raises:
             ValueError: it is the state of something else.
         """
-        expected = self.state_dict()
-        expected["collector"]["env"] = {}  # of another size with every episode; the environments check it
+        expected = self.state_dict(episodes=False)  # which the environments check themselves
         require_like(state, expected, "training")
         self.learner.load_state_dict(state["learner"])
         self.env_steps = int(state["env_steps"])

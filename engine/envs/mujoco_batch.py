@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.envs.base import ContinuousActions, EnvSpec, Floats, Restored, StepBatch, VectorEnv
 from engine.envs.generators import Words, from_words, to_words
 from engine.envs.mujoco_tasks import TASKS, Task
-from engine.errors import CheckpointError, ConfigError, EnvironmentFault, nearest
+from engine.errors import CheckpointError, ConfigError, EnvironmentFault, NonFiniteError, nearest
 
 SUPPORTED_IDS: frozenset[str] = frozenset(TASKS)
 """Environment ids that this backend steps."""
@@ -83,8 +83,9 @@ class MujocoBatchEnv(VectorEnv):
             actions: [N, A] floats within the bounds.
 
         Raises:
-            EnvironmentFault: an action, observation or reward is not finite, the simulation
-                diverged or MuJoCo failed; names the environment and the step of its episode.
+            EnvironmentFault: an observation or reward is not finite, the simulation diverged or
+                MuJoCo failed; names the environment and the step of its episode.
+            NonFiniteError: an action is not finite.
         """
         task = self._open_task()
         control = np.asarray(actions, dtype=np.float64)
@@ -92,7 +93,9 @@ class MujocoBatchEnv(VectorEnv):
             raise EnvironmentFault(
                 f"{self.spec.id} takes actions of shape {task.ctrl.shape}, got {control.shape}"
             )
-        self._require(np.isfinite(control), "action")
+        if not np.isfinite(control).all():
+            index = int(np.argwhere(~np.isfinite(control))[0, 0])
+            raise NonFiniteError(f"{self.spec.id}: the action for environment {index} is not finite")
         task.ctrl[...] = control
         self._simulate(task)
         reached = task.observe()

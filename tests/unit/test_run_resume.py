@@ -15,7 +15,8 @@ from engine.commands import Stop
 from engine.config import Config
 from engine.errors import CheckpointError
 from engine.events import RunStarted, UpdateCompleted, Warned
-from engine.run import Trainer, evaluate_checkpoint
+from engine.run import Trainer
+from engine.scoring import evaluate_checkpoint
 from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, TIMES, ScriptedChannel, rows, train, without
 
 HALF, WHOLE = {"total_steps": 8 * ITERATION}, {"total_steps": 16 * ITERATION}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vmpo_tui.cli import attach, doctor, listings, options, training
+from vmpo_tui.cli import attach, doctor, failures, listings, options, training
 
 app = typer.Typer(
     name="vmpo",
@@ -28,4 +28,5 @@ app.command("eval")(training.evaluate)
 app.command("runs")(listings.runs)
 app.command("envs")(listings.envs)
 app.command("presets")(listings.presets)
+app.command("replay-failure")(failures.replay_failure)
 app.command("doctor")(doctor.doctor)
