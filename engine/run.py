@@ -203,8 +203,6 @@ class Trainer:
             try:
                 self._iterate()
                 self._obey()
-            except NonFiniteError as error:
-                raise self._keep_failure(error) from error
             except EnvironmentFault:
                 if training.updates > self._saved_updates:
                     self._save(episodes=not training.collecting)
@@ -214,14 +212,18 @@ class Trainer:
         """Train for one rollout; evaluate and save where that is due."""
         training, config = self._training, self.config
         before = training.env_steps
-        metrics, episodes = training.iterate()
+        try:
+            metrics, episodes = training.iterate()
+        except NonFiniteError as error:
+            raise self._keep_failure(error) from error
         crossed = _crossing(before, training.env_steps)
         try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
         finally:
-            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
+            inspection = training.learner.inspection
+            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths, inspection))
         if crossed(config.checkpoint.interval) or time.monotonic() >= self._retry_at:
             self._save()
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.checkpoint import MISFITS, find_checkpoint, load_checkpoint
-from engine.errors import CheckpointError
+from engine.checkpoint import find_checkpoint, load_checkpoint
 from engine.evaluation import EvaluationResult, evaluate
-from engine.normalization import RunningMoments
-from engine.state_tree import join
-from engine.training import build_agent, evaluation_env
+from engine.training import evaluation_env, restore_agent
 
 
 def evaluate_checkpoint(
@@ -30,18 +27,10 @@ def evaluate_checkpoint(
     config = checkpoint.config
     env = evaluation_env(config, episodes)
     try:
-        state = join(checkpoint.state, checkpoint.tensors)["training"]
-        agent = build_agent(env.spec, config)
-        agent.load_state_dict(state["learner"]["agent"])
-        moments = RunningMoments((env.spec.observation_size,))
-        moments.load_state_dict(state["collector"]["observation_moments"])
+        agent, moments = restore_agent(checkpoint, env.spec)
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
         )  # fmt: skip
-    except MISFITS as error:
-        raise CheckpointError(
-            f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
-        ) from error
     finally:
         env.close()

@@ -12,7 +12,10 @@ from vmpo_tui.cli.attach import on_a_terminal, watch
 from vmpo_tui.cli.training import find_start
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.channel import Channel
+    from engine.config import Config
     from engine.trainer import RunSummary
     from vmpo_tui.session import Train
 
@@ -33,6 +36,7 @@ def open_application(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    sinks: options.Sinks = None,
     attach: options.Attach = None,
     resume: options.ResumeRun = None,
     version: options.Version = False,
@@ -51,27 +55,30 @@ def open_application(
         raise typer.Exit(_resume_on_screen(resume, steps))
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
+    raise typer.Exit(_train_on_screen(settings, run_dir))
+
+
+def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
+    """Open the application on a new run."""
     if not on_a_terminal():
-        raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
+        raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {settings.env.id}`")
 
-    from engine.envs import check_env
-
-    check_env(settings.env.id, settings.env.backend)
+    options.check_settings(settings)
 
     from engine.run_directory import new_run_name, runs_root
 
-    directory = run_dir or runs_root() / new_run_name(env_id, settings.run.seed)
+    directory = run_dir or runs_root() / new_run_name(settings.env.id, settings.run.seed)
 
     def train(channel: Channel) -> RunSummary:
         from engine.trainer import Trainer  # in the engine's thread: the screen comes before torch
 
         return Trainer(settings, channel=channel).run(directory)
 
-    raise typer.Exit(_show(train, settings.env.id))
+    return _show(train, settings.env.id)
 
 
 def _resume_on_screen(run: str, steps: int | None) -> int:
