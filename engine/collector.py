@@ -84,7 +84,7 @@ class Collector:
             self._store(batch)
             done = batch.terminated | batch.truncated
             if done.any():
-                whole = done & ~self._cut_short(batch)
+                whole = done & batch.valid & ~self._cut_short(batch)
                 returns += self._returns[whole].tolist()
                 lengths += self._lengths[whole].tolist()
                 self._returns[done] = 0.0

@@ -216,6 +216,8 @@ class Trainer:
             metrics, episodes = training.iterate()
         except NonFiniteError as error:
             raise self._keep_failure(error) from error
+        if training.faults:
+            self._recorder.emit(Warned(_summary(training.faults, training.restarts)))
         crossed = _crossing(before, training.env_steps)
         try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
@@ -384,6 +386,12 @@ class Trainer:
                 )
             )
             raise
+
+
+def _summary(faults: tuple[str, ...], total: int) -> str:
+    """Say in one line which environments were restarted during an iteration."""
+    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{faults[0]}{others}; {total:,} {'restart' if total == 1 else 'restarts'} so far"
 
 
 def _crossing(before: int, after: int) -> Callable[[int], bool]:

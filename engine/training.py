@@ -13,7 +13,7 @@ from engine.checkpoint import MISFITS, Checkpoint
 from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
-from engine.envs.base import ContinuousActions, EnvSpec, VectorEnv
+from engine.envs.base import ContinuousActions, EnvSpec, FaultPolicy, VectorEnv
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
@@ -54,7 +54,12 @@ class Training:
             backend=config.env.backend,
             num_envs=config.env.num_envs,
             threads=config.run.threads,
+            faults=fault_policy(config),
         )
+        self.restarts = 0
+        """Environments that broke and were restarted."""
+        self.faults: tuple[str, ...] = ()
+        """Those of the last iteration, for the user."""
         self._evaluation_env: VectorEnv | None = None
         self.agent = build_agent(self.env.spec, config)
         device = next(self.agent.parameters()).device
@@ -104,6 +109,8 @@ class Training:
         self.collector.fold_statistics()
         steps = int(self.collector.rollout.valid.sum())
         self.env_steps += steps
+        self.faults = self.env.take_faults()
+        self.restarts += len(self.faults)
         finished = time.monotonic()
         self.seconds += finished - started
         metrics |= {
@@ -118,6 +125,8 @@ class Training:
             rollout = self.collector.rollout
             chosen = rollout.actions.cpu().numpy()[rollout.valid]
             metrics["policy/saturated"] = self.env.spec.actions.saturation(chosen)
+        if self.config.env.on_fault == "restart":
+            metrics["env/restarts"] = float(self.restarts)
         if episodes.returns:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
@@ -173,6 +182,7 @@ class Training:
             "collector": self.collector.state_dict(episodes=episodes),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "env_steps": self.env_steps,
+            "restarts": self.restarts,
             "seconds": self.seconds,
         }
 
@@ -188,7 +198,7 @@ class Training:
         expected = self.state_dict(episodes=False)  # which the environments check themselves
         require_like(state, expected, "training")
         self.learner.load_state_dict(state["learner"])
-        self.env_steps = int(state["env_steps"])
+        self.env_steps, self.restarts = int(state["env_steps"]), int(state["restarts"])
         restart_seed = (self.config.run.seed + self.env_steps) % 2**31
         inexact = self.collector.load_state_dict(state["collector"], restart_seed)
         self.seconds = float(state["seconds"])
@@ -214,8 +224,19 @@ def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, Running
     return agent, moments
 
 
+def fault_policy(config: Config) -> FaultPolicy:
+    """Return what a configuration wants to happen when an environment breaks."""
+    return FaultPolicy(restart=config.env.on_fault == "restart", timeout=config.env.timeout)
+
+
 def evaluation_env(config: Config, episodes: int) -> VectorEnv:
     """Build environments for an evaluation: the run's backend, in this process."""
     backend = resolve_backend(config.env.id, config.env.backend)
     backend = "gymnasium" if backend == "gymnasium-async" else backend
-    return make_vector_env(config.env.id, backend=backend, num_envs=episodes, threads=config.run.threads)
+    return make_vector_env(
+        config.env.id,
+        backend=backend,
+        num_envs=episodes,
+        threads=config.run.threads,
+        faults=fault_policy(config),
+    )

@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from engine.envs.base import Floats
+from engine.envs.base import RESTARTS_IN_A_ROW, Floats
 from engine.envs.generators import Words, from_words, to_words
 
 HISTORY_STEPS = 100_000
@@ -29,6 +29,8 @@ HISTORY_STEPS = 100_000
 
 _TRIAL_STEPS, _TRIAL_SECONDS = 500, 3.0
 """Length of the trial in `depends_on_past`."""
+_RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}
+"""Kinds of numbers; a higher one holds the lower ones."""
 _SEEDED = 0
 """First word of a start that is a seed, not a generator's state."""
 
@@ -66,10 +68,24 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
     A fault is put into the info as ``fault``, beside placeholder values, because an exception in a
     worker would take Gymnasium's own path: printed, perhaps impossible to pickle, the traceback lost.
     The environment's own infos are dropped: nothing reads them and they are slow to batch.
+
+    Where what breaks is restarted, a step that breaks says ``broken`` and truncates the episode; the reset
+    that follows makes a new environment and gives the fault as ``restarted``.
     """
 
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
+    def __init__(self, make: Callable[[], gym.Env[Any, Any]], *, restart: bool = False) -> None:
+        """Make the environment.
+
+        Args:
+            make: makes one environment; called again for a restart.
+            restart: whether an environment that breaks is replaced by a new one.
+        """
+        env = make()
         super().__init__(env)
+        self._make, self._restart = make, restart
+        self._seed = 0
+        self._restarts, self._in_a_row = 0, 0
+        self._broken: Fault | None = None
         self._actions = env.action_space
         self._size = spaces.flatdim(env.observation_space)
         self._start: Words | None = None
@@ -90,17 +106,45 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
         """Reset; see the class."""
-        try:
-            return self._begin(seed, options), {}
-        except (Exception, SystemExit) as error:
-            return self._placeholder(), _report(error)
+        if seed is not None:
+            self._seed = seed
+        while True:
+            try:
+                if self._broken is not None:
+                    seed = self._replace()
+                observation = self._begin(seed, options)
+                break
+            except (Exception, SystemExit) as error:
+                if not self._may_restart(error):
+                    return self._placeholder(), _report(error)
+        broken, self._broken = self._broken, None
+        return observation, {} if broken is None else {"restarted": broken}
 
     def step(self, action: Any) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
         """Step; see the class."""
         try:
-            return *self._advance(action), {}
+            taken = self._advance(action)
         except (Exception, SystemExit) as error:
+            if self._may_restart(error):  # a truncation makes the vector environment reset this one
+                return self._last, 0.0, False, True, {"broken": True}
             return self._placeholder(), 0.0, False, False, _report(error)
+        self._in_a_row = 0
+        return *taken, {}
+
+    def _may_restart(self, error: BaseException) -> bool:
+        """Whether the environment, which has just broken, is to be replaced at the next reset."""
+        self._in_a_row += 1
+        if not self._restart or self._in_a_row > RESTARTS_IN_A_ROW:
+            return False
+        self._broken = _fault(error)
+        return True
+
+    def _replace(self) -> int:
+        """Make a new environment in place of a broken one; return the seed of its first episode."""
+        self.close()
+        self._restarts += 1
+        self.env = self._make()
+        return int(np.random.SeedSequence((self._seed, self._restarts)).generate_state(1)[0]) >> 1
 
     def _begin(self, seed: int | None, options: dict[str, Any] | None = None) -> Floats:
         """Start an episode and its history."""
@@ -136,8 +180,7 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
         try:
             return Replay(*self._replay(history))
         except (Exception, SystemExit) as error:
-            fault: Fault = _report(error)["fault"]
-            return fault
+            return _fault(error)
 
     def _replay(self, history: History) -> tuple[Floats, str]:
         """Return where the episode led, and why it is not the same."""
@@ -195,10 +238,8 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
 
     def _flatten(self, observation: Any) -> Floats:
         space = self.env.observation_space
-        if isinstance(space, spaces.Box) and np.shape(observation) != space.shape:
-            raise ValueError(
-                f"its observation has shape {np.shape(observation)}, its observation space {space.shape}"
-            )
+        if isinstance(space, spaces.Box):
+            _check_form(observation, space)
         flat = np.asarray(spaces.flatten(space, observation), dtype=np.float64)
         if not np.isfinite(flat).all():
             broken = np.flatnonzero(~np.isfinite(flat))
@@ -247,8 +288,21 @@ def _trial(env: GuardedEnv, seed: int, *, before: int | None = None) -> Iterator
             yield env.reset()[0]
 
 
+def _fault(error: BaseException) -> Fault:
+    return Fault(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())
+
+
 def _report(error: BaseException) -> dict[str, Any]:
-    return {"fault": Fault(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())}
+    return {"fault": _fault(error)}
+
+
+def _check_form(observation: Any, space: spaces.Box) -> None:
+    """Refuse an observation of another shape, or of a type that would be cut to the space's."""
+    array = np.asarray(observation)
+    if array.shape != space.shape:
+        raise ValueError(f"its observation has shape {array.shape}, its observation space {space.shape}")
+    if _RANKS.get(array.dtype.kind, 3) > _RANKS[np.dtype(space.dtype).kind]:
+        raise ValueError(f"its observation is of {array.dtype}, its observation space of {space.dtype}")
 
 
 def _number(reward: Any) -> float:

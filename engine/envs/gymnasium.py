@@ -23,9 +23,12 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
 from engine.envs.base import (
+    RESTARTS_IN_A_ROW,
+    STOP,
     ContinuousActions,
     DiscreteActions,
     EnvSpec,
+    FaultPolicy,
     Flags,
     Floats,
     Restored,
@@ -39,8 +42,6 @@ from engine.errors import CheckpointError, ConfigError, EnvironmentFault
 
 _CLOSE_SECONDS = 5.0
 """How long a worker may take to close its environment before it is terminated."""
-_ANSWER_SECONDS = 300.0
-"""How long a worker may take for a step or reset before it counts as hung."""
 
 
 def describe(env_id: str, backend: str = "gymnasium", num_envs: int = 1) -> EnvSpec:
@@ -85,30 +86,30 @@ def _describe_actions(env_id: str, space: spaces.Space[Any]) -> ContinuousAction
     )
 
 
-def _make_guarded(registration: Registration) -> GuardedEnv:
+def _make_guarded(registration: Registration, *, restart: bool = False) -> GuardedEnv:
     if multiprocessing.parent_process() is not None:
         # A key press reaches the whole process group; only the trainer may decide what it means.
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-    return GuardedEnv(instantiate(registration))
+    return GuardedEnv(functools.partial(instantiate, registration), restart=restart)
 
 
 class GymnasiumEnv(VectorEnv):
     """Gymnasium's vector environments with SAME_STEP autoreset behind the engine's contract.
 
-    After a fault every environment is closed.
+    After a fault that is raised every environment is closed. One that is not costs an episode; the loss of
+    a process costs all of them, since Gymnasium cannot replace one process of many.
     """
 
-    def __init__(
-        self, env_id: str, num_envs: int, *, asynchronous: bool, answer_seconds: float = _ANSWER_SECONDS
-    ) -> None:
+    def __init__(self, env_id: str, num_envs: int, *, asynchronous: bool, faults: FaultPolicy = STOP) -> None:
         """Make the environments.
 
         Args:
             env_id: A registered id, or ``dm_control/<domain>/<task>``.
             num_envs: Number of environments (N).
             asynchronous: Whether each environment has a process of its own.
-            answer_seconds: How long a process may take for a step or reset before it counts as hung.
+            faults: What happens when an environment breaks. An environment that hangs in this process
+                cannot be ended.
 
         Raises:
             ConfigError: an unknown id, or a space that is not supported.
@@ -117,36 +118,66 @@ class GymnasiumEnv(VectorEnv):
         """
         backend = "gymnasium-async" if asynchronous else "gymnasium"
         self.spec = describe(env_id, backend, num_envs)
-        self._answer_seconds = answer_seconds
+        self._policy = faults
         self._steps = 0
-        self._make_one = functools.partial(_make_guarded, find_registration(env_id))
-        makers: list[Callable[[], GuardedEnv]] = [self._make_one] * num_envs
-        self._envs: SyncVectorEnv[Any, Any] | AsyncVectorEnv[Any, Any]
-        if asynchronous:
-            self._envs = _start_workers(env_id, makers)
-        else:
-            self._envs = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+        self._seed = 0
+        self._losses, self._in_a_row = 0, 0
+        self._registration = find_registration(env_id)
+        self._asynchronous = asynchronous
+        self._envs = self._make_envs()
+        self._seen: Floats = np.zeros((num_envs, self.spec.observation_size))
+        """Observations that the next actions answer, for a step whose process is lost."""
+
+    def _make_envs(self) -> SyncVectorEnv[Any, Any] | AsyncVectorEnv[Any, Any]:
+        make = functools.partial(_make_guarded, self._registration, restart=self._policy.restart)
+        makers: list[Callable[[], GuardedEnv]] = [make] * self.spec.num_envs
+        if self._asynchronous:
+            return _start_workers(self.spec.id, makers)
+        return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
 
     def reset(self, seed: int) -> Floats:
         """Start every environment anew, seeded, and return observations [N, O]."""
-        self._steps = 0
+        self._steps, self._seed = 0, seed
+        observation = self._reset(seed)
+        self._seen = observation.copy()
+        return observation
+
+    def _reset(self, seed: int) -> Floats:
         observation, infos = self._ask("reset", seed=_seeds(seed, self.spec.num_envs))
-        self._raise_fault(infos, "in its first reset")
+        self._heed(infos, "in its first reset")
         return np.asarray(observation, dtype=np.float64)
 
     def step(self, actions: NDArray[np.generic]) -> StepBatch:
         """Step every environment and restart those whose episode ended; see `VectorEnv.step`."""
         self._steps += 1
-        observation, reward, terminated, truncated, infos = self._ask("step", actions=actions)
-        self._raise_fault(infos, f"at step {self._steps}")
+        try:
+            observation, reward, terminated, truncated, infos = self._ask("step", actions=actions)
+        except ProcessLost as loss:
+            return self._begin_again(loss)
+        self._heed(infos, f"at step {self._steps}")
+        self._in_a_row = 0
+        self._seen = observation.copy()
         return StepBatch(
             observation=observation,
             next_observation=self._successors(observation, terminated | truncated, infos),
             reward=reward,
             terminated=terminated,
             truncated=truncated & ~terminated,
-            valid=np.ones(self.spec.num_envs, dtype=np.bool_),
+            valid=~_broken(infos, self.spec.num_envs),
         )
+
+    def _begin_again(self, loss: ProcessLost) -> StepBatch:
+        """Start all processes anew after the loss of one, where that is wanted."""
+        self._in_a_row += 1
+        if not self._policy.restart or self._in_a_row > RESTARTS_IN_A_ROW:
+            raise loss
+        self._losses += 1
+        count = self.spec.num_envs
+        self._faults += (f"{loss}; all {count} environments begin new episodes",)
+        self._envs = self._make_envs()
+        seen, self._seen = self._seen, self._reset(_derived(self._seed, self._losses))
+        nothing = np.zeros(count, dtype=np.bool_)
+        return StepBatch(self._seen.copy(), seen, np.zeros(count), nothing, ~nothing, nothing.copy())
 
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
         """How to live through every episode under way again: starts, actions and where they led."""
@@ -175,7 +206,8 @@ class GymnasiumEnv(VectorEnv):
             histories[int(index)] = {**histories[int(index)], name: array}
         replays = self._replay(histories)
         different = {index: replay.difference for index, replay in replays.items() if replay.difference}
-        if len(different) < len(replays) and depends_on_past(self._make_one):
+        make_one = functools.partial(_make_guarded, self._registration)
+        if len(different) < len(replays) and depends_on_past(make_one):
             different = dict.fromkeys(replays, "its episodes depend on more than their start and actions")
         seeds = _seeds(restart_seed, self.spec.num_envs)
         fresh = self._replay([seeded_start(seeds[i]) if i in different else None for i in range(len(seeds))])
@@ -234,18 +266,22 @@ class GymnasiumEnv(VectorEnv):
                 envs.set_attr(*values, **arguments)
                 return ()
             getattr(envs, f"{request}_async")(*values, **arguments)
-            return tuple(getattr(envs, f"{request}_wait")(timeout=self._answer_seconds))
+            return tuple(getattr(envs, f"{request}_wait")(timeout=self._policy.timeout))
         except multiprocessing.TimeoutError:
             silent = next((i for i, pipe in enumerate(envs.parent_pipes) if not pipe.poll(0)), 0)
-            self._fail(silent, f"did not answer a {request} within {self._answer_seconds:g} s")
+            self._fail(silent, f"did not answer a {request} within {self._policy.timeout:g} s (env.timeout)")
         except (EOFError, OSError):
             self._fail(*_find_dead(envs))
 
-    def _raise_fault(self, infos: dict[str, Any], where: str) -> None:
-        if "fault" not in infos:
-            return
-        index = int(np.flatnonzero(infos["_fault"])[0])
-        self._raise(index, where, infos["fault"][index])
+    def _heed(self, infos: dict[str, Any], where: str) -> None:
+        """Raise a fault, or remember those whose environments were restarted."""
+        if "fault" in infos:
+            index = int(np.flatnonzero(infos["_fault"])[0])
+            self._raise(index, where, infos["fault"][index])
+        if "restarted" in infos:
+            for index in np.flatnonzero(infos["_restarted"]).tolist():
+                cause = infos["restarted"][index].cause
+                self._faults += (f"environment {index} of {self.spec.id} failed {where}: {cause}; restarted",)
 
     def _raise(self, index: int, where: str, fault: Fault) -> NoReturn:
         self.close()
@@ -255,7 +291,22 @@ class GymnasiumEnv(VectorEnv):
 
     def _fail(self, index: int, what: str) -> NoReturn:
         self.close()
-        raise EnvironmentFault(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+        raise ProcessLost(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+
+
+class ProcessLost(EnvironmentFault):
+    """The process of an environment ended or hangs; all are ended."""
+
+
+def _derived(seed: int, number: int) -> int:
+    """Return another seed."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0]) >> 1
+
+
+def _broken(infos: Mapping[str, Any], count: int) -> Flags:
+    """Return which environments [N] broke in a step and were restarted."""
+    final: Mapping[str, Any] = infos.get("final_info", {})
+    return np.asarray(final.get("_broken", np.zeros(count)), dtype=np.bool_)
 
 
 def _seeds(seed: int, count: int) -> list[int]:

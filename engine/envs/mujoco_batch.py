@@ -12,11 +12,23 @@ import numpy as np
 from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, EnvSpec, Floats, Restored, StepBatch, VectorEnv
+from engine.envs.base import (
+    RESTARTS_IN_A_ROW,
+    STOP,
+    ContinuousActions,
+    EnvSpec,
+    FaultPolicy,
+    Floats,
+    Restored,
+    StepBatch,
+    VectorEnv,
+)
 from engine.envs.generators import Words, from_words, to_words
 from engine.envs.mujoco_tasks import TASKS, Task
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault, NonFiniteError, nearest
 
+Broken = dict[int, str]
+"""Cause of the fault of each environment that broke, by index."""
 SUPPORTED_IDS: frozenset[str] = frozenset(TASKS)
 """Environment ids that this backend steps."""
 
@@ -29,6 +41,7 @@ class MujocoBatchEnv(VectorEnv):
         num_envs: simulations (N).
         threads: threads to step them on, the caller's included; 0 for one per core. Results do
             not depend on it.
+        faults: what happens when a simulation breaks.
 
     Raises:
         ConfigError: ``env_id`` is not supported.
@@ -36,7 +49,7 @@ class MujocoBatchEnv(VectorEnv):
 
     staggers = True
 
-    def __init__(self, env_id: str, num_envs: int, *, threads: int = 0) -> None:
+    def __init__(self, env_id: str, num_envs: int, *, threads: int = 0, faults: FaultPolicy = STOP) -> None:
         if env_id not in TASKS:
             known = ", ".join(sorted(TASKS))
             raise ConfigError(
@@ -53,6 +66,9 @@ class MujocoBatchEnv(VectorEnv):
         self._limit = limit
         self._rng = np.random.default_rng()
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
+        self._restart_broken = faults.restart
+        self._in_a_row = np.zeros(num_envs, dtype=np.int64)
+        """Faults of each environment since its last good step [N]."""
         self._observation: Floats = task.observe()
         self.spec = EnvSpec(
             id=env_id,
@@ -97,13 +113,22 @@ class MujocoBatchEnv(VectorEnv):
             index = int(np.argwhere(~np.isfinite(control))[0, 0])
             raise NonFiniteError(f"{self.spec.id}: the action for environment {index} is not finite")
         task.ctrl[...] = control
-        self._simulate(task)
-        reached = task.observe()
-        reward, terminated, self.last_info = task.outcome(control)
-        self._require(np.isfinite(reward), "reward")
-        self._require(np.isfinite(reached), "observation")
+        broken = self._simulate(task)
+        with np.errstate(invalid="ignore", over="ignore"):  # of those that are broken
+            reached = task.observe()
+            reward, terminated, self.last_info = task.outcome(control)
+        self._find_unusable(broken, reward, "reward")
+        self._find_unusable(broken, reached, "observation")
         self._elapsed += 1
         truncated = self._elapsed >= self._limit
+        valid = np.ones_like(terminated)
+        if broken:
+            rows = self._give_up(broken)
+            reward[rows], terminated[rows], truncated[rows], valid[rows] = 0.0, False, True, False
+            reached[rows] = self._observation[rows]
+            self._in_a_row[valid] = 0
+        elif self._restart_broken:
+            self._in_a_row[:] = 0
         ended = np.flatnonzero(terminated | truncated)
         observation = self._restart(ended) if ended.size else reached
         self._observation = observation.copy()
@@ -113,7 +138,7 @@ class MujocoBatchEnv(VectorEnv):
             reward=reward,
             terminated=terminated,
             truncated=truncated,
-            valid=np.ones_like(terminated),
+            valid=valid,
         )
 
     def place(self, indices: NDArray[np.intp], qpos: Floats, qvel: Floats) -> Floats:
@@ -196,32 +221,47 @@ class MujocoBatchEnv(VectorEnv):
             raise EnvironmentFault(f"{self.spec.id} was closed; make a new environment")
         return self._task
 
-    def _simulate(self, task: Task) -> None:
-        """Advance the physics by one environment step."""
+    def _simulate(self, task: Task) -> Broken:
+        """Advance the physics by one environment step; return which simulations broke, and why."""
+        broken: Broken = {}
         try:
             task.batch.step(nstep=task.frame_skip)
         except SimulationError as error:
-            index = int(error.ids[0])
-            raise self._fault(index, f"MuJoCo failed: {task.batch.error(index)}") from error
+            broken |= {int(index): f"MuJoCo failed: {task.batch.error(int(index))}" for index in error.ids}
         # MuJoCo silently resets a diverged simulation: only its warning counters tell.
         if task.divergences.any():
-            index = int(np.argwhere(task.divergences)[0, 0])
-            raise self._fault(index, "the simulation diverged: its state is no longer finite")
+            cause = "the simulation diverged: its state is no longer finite"
+            broken |= dict.fromkeys(np.flatnonzero(task.divergences.any(axis=1)).tolist(), cause)
         task.stepped()
+        return broken
+
+    def _find_unusable(self, broken: Broken, values: Floats, what: str) -> None:
+        """Add to ``broken`` the environments whose values [N, ...] are not all finite."""
+        finite = np.isfinite(values)
+        if not finite.all():
+            for index in np.unique(np.argwhere(~finite)[:, 0]).tolist():
+                broken.setdefault(index, f"its {what} is not finite")
+
+    def _give_up(self, broken: Broken) -> list[int]:
+        """Return which environments are to begin a new episode because they broke.
+
+        Raises:
+            EnvironmentFault: one is not to be restarted, or has been in vain.
+        """
+        rows = sorted(broken)
+        for index in rows:
+            step = int(self._elapsed[index])
+            fault = f"{self.spec.id}: environment {index} at step {step} of its episode: {broken[index]}"
+            self._in_a_row[index] += 1
+            if not self._restart_broken or self._in_a_row[index] > RESTARTS_IN_A_ROW:
+                raise EnvironmentFault(fault)
+            self._faults += (f"{fault}; restarted",)
+        self._open_task().forget(rows)
+        return rows
 
     def _restart(self, indices: NDArray[np.intp]) -> Floats:
         """Begin new episodes of environments ``indices``; return all observations [N, O]."""
         return self.place(indices, *self._open_task().start(self._rng, indices.size))
-
-    def _require(self, finite: NDArray[np.bool_], what: str) -> None:
-        """Raise `EnvironmentFault` unless every element [N, ...] is True."""
-        if not finite.all():
-            index = int(np.argwhere(~finite)[0, 0])
-            raise self._fault(index, f"its {what} is not finite")
-
-    def _fault(self, index: int, cause: str) -> EnvironmentFault:
-        step = int(self._elapsed[index]) + 1
-        return EnvironmentFault(f"{self.spec.id}: environment {index} at step {step} of its episode: {cause}")
 
 
 def _form(array: NDArray[np.generic]) -> str:

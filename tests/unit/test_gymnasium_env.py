@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from engine.envs import gymnasium as backend
-from engine.envs.base import ContinuousActions, DiscreteActions
+from engine.envs.base import ContinuousActions, DiscreteActions, FaultPolicy
 from engine.envs.gymnasium import GymnasiumEnv
 from engine.errors import CheckpointError, EnvironmentFault
 from tests.unit import fault_envs
@@ -150,10 +150,11 @@ def test_a_worker_that_hangs_is_named_and_ended(
     make: Make, monkeypatch: pytest.MonkeyPatch, fault: str, action: float
 ) -> None:
     monkeypatch.setattr(backend, "_CLOSE_SECONDS", 0.2)
-    env = make(f"Faulty/{fault}-v0", asynchronous=True, answer_seconds=2.0)
+    env = make(f"Faulty/{fault}-v0", asynchronous=True, faults=FaultPolicy(timeout=2.0))
     env.reset(0)
     with pytest.raises(
-        EnvironmentFault, match=r"environment 1 .* did not answer a step within 2 s \(step 1\)"
+        EnvironmentFault,
+        match=r"environment 1 .* did not answer a step within 2 s \(env.timeout\) \(step 1\)",
     ):
         env.step(actions(0, action, 0))
     assert not multiprocessing.active_children()

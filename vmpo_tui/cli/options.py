@@ -160,6 +160,15 @@ Threads = Annotated[
 Device = Annotated[
     str | None, _choice("--device", "run", "device", "Where the networks live: cpu, cuda, or auto.")
 ]
+OnEnvFault = Annotated[
+    str | None,
+    _choice(
+        "--on-env-fault",
+        "env",
+        "on_fault",
+        "When an environment breaks: stop saves and ends the run; restart begins a new episode there.",
+    ),
+]
 EvalEvery = Annotated[
     int | None,
     _count(
@@ -200,6 +209,7 @@ class Overrides:
     threads: int | None = None
     device: str | None = None
     eval_every: int | None = None
+    on_env_fault: str | None = None
     sink: list[str] | None = None
 
 
@@ -211,6 +221,7 @@ _SETTINGS = {
     "threads": ("run", "threads"),
     "device": ("run", "device"),
     "eval_every": ("evaluation", "interval"),
+    "on_env_fault": ("env", "on_fault"),
     "sink": ("run", "sinks"),
 }
 """Section and key that each option stands for."""

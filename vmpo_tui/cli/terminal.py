@@ -36,6 +36,7 @@ def open_application(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
     attach: options.Attach = None,
     resume: options.ResumeRun = None,
@@ -45,17 +46,17 @@ def open_application(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
+    if env_id is not None and (attach or resume):
+        raise ConfigError("--attach and --resume show a run that is there: name no environment with them")
     if attach is not None:
-        if env_id is not None:
-            raise ConfigError("--attach shows a run that is there: name no environment with it")
         raise typer.Exit(watch(attach))
     if resume is not None:
-        if env_id is not None:
-            raise ConfigError("--resume continues a run with its own settings: name no environment with it")
         raise typer.Exit(_resume_on_screen(resume, steps))
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
+    overrides = options.Overrides(
+        steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
+    )
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )

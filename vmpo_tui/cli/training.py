@@ -29,6 +29,7 @@ def train(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
@@ -37,7 +38,9 @@ def train(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
+    overrides = options.Overrides(
+        steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
+    )
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import mujoco
@@ -71,9 +72,9 @@ class Task(abc.ABC):
             return qpos, self.noise * rng.standard_normal(size)
         return qpos, rng.uniform(-self.noise, self.noise, size)
 
-    def forget(self) -> None:
-        """Clear states and, unlike a write to the states, divergences."""
-        self.batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+    def forget(self, indices: Sequence[int] | None = None) -> None:
+        """Clear states and, unlike a write to the states, divergences: of some simulations or of all."""
+        self.batch.reset(indices, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
 
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Take note that simulations ``indices`` were put into a new state: without forces."""
