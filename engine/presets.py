@@ -57,7 +57,11 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "swimmer",
         "Swimmer-*",
-        {**LOCOMOTION, "vmpo": {**LOCOMOTION["vmpo"], "gamma": 0.9999, "gae_lambda": 0.98}},
+        {
+            **LOCOMOTION,
+            "env": {"num_envs": 8, "stagger": False},
+            "vmpo": {**LOCOMOTION["vmpo"], "rollout_steps": 256, "gamma": 0.999, "gae_lambda": 0.98},
+        },
         "locomotion that looks further ahead: a stroke pays off long after it began",
     ),
     Preset(

@@ -132,8 +132,7 @@ async def test_a_visitor_may_look_but_not_steer(tmp_path):
         server.send_signal(signal.SIGTERM)
         out, err = server.communicate(timeout=PATIENCE)
         assert (server.returncode, out) == (0, "")
-        assert err.startswith("visitors may only look")
-        assert err.count("\n") == 1
+        assert err.splitlines() == ["visitors may only look; --control lets them steer; ctrl+c ends it"]
 
 
 async def test_a_visitor_steers_where_that_is_allowed(tmp_path):
@@ -158,13 +157,11 @@ async def test_ctrl_c_ends_the_server_and_its_viewers(tmp_path):
         assert viewers
         server.send_signal(signal.SIGINT)
         assert await asyncio.to_thread(server.wait, PATIENCE) == 0
-        async with asyncio.timeout(PATIENCE):
-            while any(alive(pid) for pid in viewers):
-                await asyncio.sleep(0.05)
+        assert not any(alive(pid) for pid in viewers)
 
     with training(run.path) as trainer, served(run.path) as (server, url):
         await visit(url, stay)
-        assert server.communicate()[1].count("\n") == 1
+        assert len(server.communicate()[1].splitlines()) == 1
         assert trainer.poll() is None
 
 

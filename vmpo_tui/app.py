@@ -90,7 +90,7 @@ class VmpoApp(App[int]):
         self._behind = False
         for screen in self.screen_stack:  # a dialog may be in front
             if isinstance(screen, RunScreen) and screen.is_mounted:
-                screen.show(self.view, frozen=self._frozen)
+                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost)
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
@@ -104,7 +104,7 @@ class VmpoApp(App[int]):
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
-        if self.view.state in {"paused", "pausing"}:
+        if self.view.held or self.view.state == "pausing":
             self.session.send(commands.Resume())
         else:
             self.session.send(commands.Pause())

@@ -41,9 +41,16 @@ class RunScreen(Screen[None]):
         """Yield what is between the tabs and the footer."""
         raise NotImplementedError
 
-    def show(self, view: RunView, *, frozen: bool = False) -> None:
-        """Show a view; a frozen display only says so."""
+    def show(self, view: RunView, *, frozen: bool = False, cost: float | None = None) -> None:
+        """Show a view; a frozen display only says so.
+
+        Args:
+            view: how the run stands.
+            frozen: whether the display is held still.
+            cost: share of a core that the screen takes, where it is known.
+        """
         self.query_one(StatusBar).show(view, frozen=frozen)
+        self.query_one(ScreenTabs).show(cost)
         if not frozen:
             self.show_body(view)
 

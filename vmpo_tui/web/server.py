@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -14,6 +15,8 @@ HOST = "127.0.0.1"
 """Never anything else: who wants to look from another machine has ssh."""
 SHUTDOWN_SECONDS = 0.5
 """How long pages that are open hold up the end, twice."""
+VIEWER_SECONDS = 10.0
+"""How long viewers may take to end after that."""
 
 
 class ViewerServer(Server):
@@ -48,8 +51,7 @@ class ViewerServer(Server):
         return f"{self.public_url}/{self._secret}/"
 
     def run(self) -> None:
-        """Serve until INT or TERM; viewers end by themselves once nobody reads what they draw."""
-        logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of viewers that end after the server
+        """Serve until INT or TERM."""
         web.run_app(
             self._make_app(),
             sock=self._socket,
@@ -61,8 +63,28 @@ class ViewerServer(Server):
     async def _make_app(self) -> web.Application:
         root = web.Application()
         root.add_subapp(f"/{self._secret}/", await super()._make_app())
+        root.on_cleanup.append(_wait_for_viewers)
         root.router.add_get("/download/{key}", self.handle_download)  # where the page asks; the key is secret
         return root
 
     async def on_startup(self, app: web.Application) -> None:
         """Stay silent: the command says where the page is."""
+
+
+async def _wait_for_viewers(app: web.Application) -> None:
+    """Let the viewers end first, which were told to: asyncio complains of those that outlive its loop."""
+    pause = 0.05
+    for _ in range(round(VIEWER_SECONDS / pause)):
+        await asyncio.sleep(pause)
+        if not _has_children():
+            break
+    await asyncio.sleep(pause)  # the last one's end is taken note of
+
+
+def _has_children() -> bool:
+    """Return whether a process that this one started runs or waits to be asked how it ended."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
