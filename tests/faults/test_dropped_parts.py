@@ -28,8 +28,8 @@ CONFIGS = {
     "mujoco": TINY.updated({"env": {"id": "HalfCheetah-v5", "backend": "mujoco"}}).updated(SETTINGS),
     "gymnasium": CARTPOLE.updated(SETTINGS),
 }
-BEFORE, AFTER = 4, 30
-"""Updates up to the cut, and from there; the second number lets CartPole's episodes end."""
+BEFORE, AFTER = 4, 6
+"""Updates up to the cut, and from there."""
 Path = tuple[Any, ...]
 DERIVED = {
     ("seconds",): "time taken is no part of the run",

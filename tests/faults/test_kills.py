@@ -21,8 +21,6 @@ from engine.run_directory import RunDirectory
 from tests.faults.resume_matrix import state_at
 from tests.unit.run_script import ITERATION, TIMES, rows, without
 
-LONGEST_SECONDS = 0.06
-"""Before the kill: a few saves long."""
 Saver = subprocess.Popen[str]
 
 
@@ -64,10 +62,13 @@ def kill_one(saver: Saver, job: str, folder: Path, number: int, moment: float, a
 @pytest.mark.parametrize("kills", [20, pytest.param(220, marks=pytest.mark.faults)])
 def test_a_saver_killed_at_any_moment(saver: Saver, tmp_path: Path, kills: int):
     moments = random.Random(7)
-    newest = kill_one(saver, "save", tmp_path, 0, 0.0, after=1)
+    started = time.monotonic()
+    newest = kill_one(saver, "save", tmp_path, 0, 0.0, after=12)
+    duration = (time.monotonic() - started) / 12
     in_the_middle = 0
     for _ in range(kills):
-        said = kill_one(saver, "save", tmp_path, newest, moments.uniform(0, LONGEST_SECONDS))
+        moment = moments.uniform(0, 2 * duration)
+        said = kill_one(saver, "save", tmp_path, newest, moment, after=moments.randrange(3))
         newest = max(newest, said)
         in_the_middle += any(path.name.startswith(".tmp-") for path in tmp_path.iterdir())
         loaded = load_checkpoint(find_checkpoint(tmp_path))
@@ -127,6 +128,7 @@ def test_nothing_is_named_before_it_is_on_the_disk(tmp_path: Path, monkeypatch: 
             for path in (source, *Path(source).rglob("*")):
                 found = path.stat()
                 assert synced.get(found.st_ino) == (found.st_size, found.st_mtime_ns), path
+            assert renamed == [], "one name after the other"
             renamed.append(Path(target))
         replace(source, target)
 
