@@ -87,6 +87,7 @@ ResumeRun = Annotated[
         "--resume",
         metavar="RUN",
         show_default="none",
+        autocompletion=completion.runs,
         help="Continue a run, or go on from one of its checkpoints, as `vmpo resume RUN` does.",
     ),
 ]

@@ -58,7 +58,7 @@ def train(
 
 
 def resume(
-    run: options.RunArgument,
+    run: options.CheckpointArgument,
     steps: Annotated[
         int | None,
         typer.Option(
