@@ -10,16 +10,19 @@ TEST_STAMP := $(VENV)/.installed-test
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots clean
+.PHONY: help run test test-faults lint format screenshots clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 run: $(RUN_STAMP) ## Install what is needed and open the application on HalfCheetah-v5 (or ENV=...)
 	$(BIN)/vmpo-tui $(ENV)
 
 test: $(TEST_STAMP) lint ## Install what is needed, then every check and every test
 	$(BIN)/pytest
+
+test-faults: $(TEST_STAMP) ## Prove reliability in full: kills, damage, exact resume on every environment (minutes)
+	$(BIN)/pytest -m "faults or not faults" tests/faults
 
 lint: $(TEST_STAMP) ## Style, types and import contracts only
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from engine.agent import Agent
 from engine.envs.base import ContinuousActions, DiscreteActions, VectorEnv
 from engine.envs.infos import extract_episode_returns
 from engine.envs.wrappers import apply_obs_rms_stats
+from engine.errors import EnvironmentFault
 from engine.normalization import RunningMoments
 
 if TYPE_CHECKING:
@@ -86,13 +87,19 @@ def evaluate(
         clip_observation: limit of normalised observations; 0 for none.
         seed: of the environments, and of the actions unless deterministic.
         deterministic: take the distribution's mode rather than a sample.
+
+    Returns:
+        Scores of the episodes that no fault of their environment cut off.
+
+    Raises:
+        EnvironmentFault: an environment broke, or no episode came to its end.
     """
     started = time.monotonic()
     device = next(agent.parameters()).device
     generator = None if deterministic else torch.Generator(device).manual_seed(seed)
     count = env.spec.num_envs
     returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
-    running = np.ones(count, dtype=np.bool_)
+    running, whole = np.ones((2, count), dtype=np.bool_)
     observations = env.reset(seed)
     while running.any():
         inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
@@ -100,10 +107,14 @@ def evaluate(
         batch = env.step(actions)
         returns += np.where(running & batch.valid, batch.reward, 0.0)
         lengths += running & batch.valid
+        whole &= batch.valid | ~running
         running &= ~(batch.terminated | batch.truncated)
         observations = batch.observation
+    faults = env.take_faults()
+    if not whole.any():
+        raise EnvironmentFault(f"no episode of the evaluation came to its end: {faults[-1]}")
     seconds = time.monotonic() - started
-    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds)
+    return EvaluationResult(tuple(returns[whole].tolist()), tuple(lengths[whole].tolist()), seconds)
 
 
 def evaluate_vectorized(
