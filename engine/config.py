@@ -22,6 +22,23 @@ from engine.errors import ConfigError, nearest
 
 Section = TypeVar("Section")
 
+LIVE: frozenset[str] = frozenset(
+    {
+        "run.total_steps",
+        "vmpo.epsilon_eta",
+        "vmpo.epsilon_mu",
+        "vmpo.epsilon_sigma",
+        "optimizer.policy_lr",
+        "optimizer.value_lr",
+        "optimizer.temperature_lr",
+        "optimizer.alpha_lr",
+        "optimizer.max_grad_norm",
+        "evaluation.interval",
+        "checkpoint.interval",
+    }
+)
+"""Settings that may change while a run is under way."""
+
 
 def _bounded(default: Any, low: float, high: float = math.inf, *, open_low: bool = False) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "open_low": open_low})
@@ -33,6 +50,10 @@ def _positive(default: Any) -> Any:
 
 def _one_of(default: str, *choices: str) -> Any:
     return field(default=default, metadata={"choices": choices})
+
+
+def _any_of(*choices: str) -> Any:
+    return field(default=(), metadata={"choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,8 @@ class RunConfig:
     """CPU threads for physics; 0 means one per available core."""
     torch_threads: int = _bounded(1, 1)
     """CPU threads for the networks; more than one slows small networks down."""
+    sinks: tuple[str, ...] = _any_of("tensorboard", "wandb")
+    """Where metrics go besides metrics.jsonl, names in engine.sinks; each needs the extra of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +149,8 @@ class VMPOConfig:
     """Bound on the KL of the Gaussian's covariance."""
     control_variate: bool = True
     """Take the noise of the sampled actions out of the policy loss, whose mean stays; false is the paper."""
+    decoupled: bool = True
+    """Fit a Gaussian's mean and sigma each with the other one of the old policy; false is the paper."""
     alpha_init: float = _positive(1.0)
     """First value of the KL multipliers."""
     alpha_min: float = _positive(1e-8)
@@ -247,6 +272,24 @@ class Config:
             values.setdefault(name, {})[key] = _parse_scalar(text.strip())
         return self.updated(values)
 
+    def changed_live(self, key: str, value: Any) -> Config:
+        """Return a copy with a setting of a run under way changed.
+
+        Args:
+            key: dotted name, one of `LIVE`.
+            value: the new value.
+
+        Raises:
+            ConfigError: the setting is fixed for a run's whole life, does not exist, or takes no such value.
+        """
+        section, _, name = key.partition(".")
+        changed = self.updated({section: {name: value}})
+        if key not in LIVE:
+            raise ConfigError(
+                f"{key} is fixed for a run's whole life; {', '.join(sorted(LIVE))} may change while it trains"
+            )
+        return changed
+
     @classmethod
     def from_toml(cls, path: Path, base: Config | None = None) -> Config:
         """Read a TOML file; what it leaves out comes from ``base`` or the defaults.
@@ -288,10 +331,8 @@ def _nearest_key(name: str, key: str, hints: Mapping[str, Any]) -> str:
 
 def _convert(path: str, value: Any, kind: Any) -> Any:
     """Return ``value`` as the field's type, or say what was expected."""
-    if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
-        if isinstance(value, (list, tuple)) and all(type(item) is int and item > 0 for item in value):
-            return tuple(value)
-        raise ConfigError(f"{path} must be a list of positive whole numbers such as [64, 64], not {value!r}")
+    if isinstance(kind, types.GenericAlias):
+        return _convert_list(path, value, kind.__args__[0])
     if kind is float and type(value) is int:
         return float(value)
     if kind is int and type(value) is float and value.is_integer():
@@ -302,16 +343,33 @@ def _convert(path: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def _convert_list(path: str, value: Any, kind: type) -> Any:
+    valid = isinstance(value, (list, tuple)) and all(type(item) is kind for item in value)
+    if kind is int and not (valid and all(item > 0 for item in value)):
+        raise ConfigError(f"{path} must be a list of positive whole numbers such as [64, 64], not {value!r}")
+    if not valid:
+        raise ConfigError(f'{path} must be a list of names such as ["tensorboard"], not {value!r}')
+    return tuple(value)
+
+
 def _validate(name: str, section: Any) -> None:
     for entry in dataclasses.fields(section):
         value, limits, path = getattr(section, entry.name), entry.metadata, f"{name}.{entry.name}"
-        if "choices" in limits and value not in limits["choices"]:
-            choices = ", ".join(limits["choices"])
-            raise ConfigError(
-                f"{path} must be one of {choices}, not {value!r}{nearest(value, limits['choices'])}"
-            )
+        if "choices" in limits:
+            _check_choice(path, value, limits["choices"])
         if "low" in limits:
             _check_range(path, value, limits["low"], limits["high"], limits["open_low"])
+
+
+def _check_choice(path: str, value: str | tuple[str, ...], choices: tuple[str, ...]) -> None:
+    if isinstance(value, tuple):
+        if len(set(value)) < len(value):
+            raise ConfigError(f"{path} names one more than once: {', '.join(value)}")
+        for item in value:
+            _check_choice(path, item, choices)
+    elif value not in choices:
+        names = ", ".join(choices)
+        raise ConfigError(f"{path} must be one of {names}, not {value!r}{nearest(value, choices)}")
 
 
 def _check_range(path: str, value: float, low: float, high: float, open_low: bool) -> None:

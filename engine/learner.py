@@ -21,7 +21,9 @@ from engine.agent import Agent
 from engine.config import Config, OptimizerConfig
 from engine.distributions import Distribution, kl_parts
 from engine.errors import NonFiniteError
+from engine.events import Inspection
 from engine.flat import FlatParameters
+from engine.inspection import inspect
 from engine.m_step import m_step
 from engine.multipliers import Multipliers
 from engine.returns import ESTIMATORS
@@ -48,6 +50,8 @@ class Prepared:
     """A batch together with the E-step that made its weights."""
 
     batch: Batch
+    advantages: Tensor
+    """As the E-step weighed them [D]."""
     estep: vmpo.EStep
     temperature_loss: float
     explained_variance: float
@@ -77,12 +81,24 @@ class Learner:
             (self.alphas.raw, rates.alpha_lr),
         )
         self._temperature_optimizer = _optimizer(rates, (self.temperature.raw, rates.temperature_lr))
-        bounds = {"mean": settings.epsilon_mu, "covariance": settings.epsilon_sigma}
-        self._epsilons = torch.tensor(
-            [bounds.get(name, settings.epsilon_mu) for name in names], device=device
-        )
+        self._epsilons = self._bounds(config)
         self.updates = 0
         self.gradient_steps = 0
+        self.inspection: Inspection | None = None
+        """The newest update seen from inside; None before the first."""
+
+    def reconfigure(self, config: Config) -> None:
+        """Take over bounds, step sizes and limits that changed while the run is under way."""
+        self._vmpo, self._optimizer_config = config.vmpo, config.optimizer
+        self._epsilons = self._bounds(config)
+        self.optimizer.param_groups[2]["lr"] = config.optimizer.alpha_lr
+        self._temperature_optimizer.param_groups[0]["lr"] = config.optimizer.temperature_lr
+
+    def _bounds(self, config: Config) -> Tensor:
+        """Bound of each KL term [K]."""
+        bounds = {"mean": config.vmpo.epsilon_mu, "covariance": config.vmpo.epsilon_sigma}
+        values = [bounds.get(name, config.vmpo.epsilon_mu) for name in self.alphas.names]
+        return torch.tensor(values, device=self.alphas.raw.device)
 
     def update(self, rollout: Rollout, progress: float = 0.0) -> dict[str, float]:
         """Run one whole update and return its statistics by metric name.
@@ -139,7 +155,7 @@ class Learner:
         estep, loss = self._e_step(advantages, importance)
         residual = (returns - rows(values[:-1])).var(correction=0)
         explained = 1.0 - float(residual / returns.var(correction=0).clamp_min(1e-12))
-        return Prepared(batch._replace(weights=estep.weights), estep, loss, explained)
+        return Prepared(batch._replace(weights=estep.weights), advantages, estep, loss, explained)
 
     def _reweigh(self, batch: Batch) -> tuple[Batch, Tensor | None]:
         """With importance weights, take pi_old from the target policy, not from who acted."""
@@ -198,6 +214,7 @@ class Learner:
         gradients, kls = m_step(
             old, new, rows.actions, rows.weights, self.alphas.values(),
             control_variate=self._vmpo.control_variate,
+            decoupled=self._vmpo.decoupled,
         )  # fmt: skip
         head.update(rows.returns)
         values, value_tape = agent.record_value(rows.observations, policy_tape.features)
@@ -248,8 +265,9 @@ class Learner:
         metrics["estep/kl"] = float(estep.kl)
         metrics["estep/ess"] = float(estep.effective_sample_size)
         metrics["policy/entropy"] = float(new.entropy().mean())
-        if self.agent.policy.continuous:
-            std = new.parameters[1]
+        std = new.parameters[1] if self.agent.policy.continuous else None
+        self.inspection = inspect(prepared.advantages, estep, std)
+        if std is not None:
             metrics["policy/std_mean"] = float(std.mean())
             metrics["policy/std_min"] = float(std.min())
         metrics["value/explained_variance"] = prepared.explained_variance

@@ -16,7 +16,7 @@ from engine.channel import Channel
 from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from engine.config import Config
 from engine.envs.base import ContinuousActions
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.events import (
     CheckpointSaved,
@@ -27,14 +27,14 @@ from engine.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    SettingChanged,
     UpdateCompleted,
     Warned,
 )
-from engine.normalization import RunningMoments
 from engine.recorder import Recorder
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
-from engine.training import Training, build_agent, evaluation_env
+from engine.training import Training, evaluation_env, restore_agent
 
 PAUSED_POLL_SECONDS = 0.5
 
@@ -171,15 +171,17 @@ class Trainer:
         return continued
 
     def _loop(self) -> None:
-        training, config = self._training, self.config
-        while self._stop is None and training.env_steps < config.run.total_steps:
+        training = self._training
+        while self._stop is None and training.env_steps < self.config.run.total_steps:
+            config = self.config
             before = training.env_steps
             metrics, episodes = training.iterate()
             crossed = _crossing(before, training.env_steps)
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
-            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
+            inspection = training.learner.inspection
+            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths, inspection))
             if crossed(config.checkpoint.interval):
                 self._save()
             self._obey()
@@ -211,8 +213,29 @@ class Trainer:
                 self._evaluate()
             case commands.CheckpointNow():
                 self._save()
+            case commands.ChangeSetting():
+                self._change(command.key, command.value)
             case commands.Stop():
                 self._stop = command
+
+    def _change(self, key: str, value: float) -> None:
+        """Change a setting; one that cannot be changed so is reported and training goes on."""
+        try:
+            changed = self.config.changed_live(key, value)
+        except ConfigError as error:
+            self._recorder.emit(Warned(f"setting not changed: {error}"))
+            return
+        section, _, name = key.partition(".")
+        before, after = (getattr(getattr(config, section), name) for config in (self.config, changed))
+        self.config = changed
+        self._training.reconfigure(changed)
+        self._recorder.emit(
+            SettingChanged(key, before, after, self._training.env_steps, self._training.updates)
+        )
+        try:
+            self._directory.write_config(changed)
+        except CheckpointError as error:
+            self._recorder.emit(Warned(str(error)))
 
     def _evaluate(self) -> EvaluationResult:
         training = self._training
@@ -308,20 +331,12 @@ def evaluate_checkpoint(
     """
     checkpoint = load_checkpoint(find_checkpoint(path))
     config = checkpoint.config
-    state = join(checkpoint.state, checkpoint.tensors)["training"]
     env = evaluation_env(config, episodes)
     try:
-        agent = build_agent(env.spec, config)
-        agent.load_state_dict(state["learner"]["agent"])
-        moments = RunningMoments((env.spec.observation_size,))
-        moments.load_state_dict(state["collector"]["observation_moments"])
+        agent, moments = restore_agent(checkpoint, env.spec)
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
         )  # fmt: skip
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
-        ) from error
     finally:
         env.close()

@@ -14,6 +14,8 @@ class Pace:
     def __init__(self, share: float = SHARE) -> None:
         self._share = share
         self._drawn: tuple[float, float] | None = None
+        self.cost: float | None = None
+        """Share of a core that the thread has taken lately; None before the second drawing."""
 
     def due(self, now: float, spent: float) -> bool:
         """Return whether to draw now; a yes counts as done.
@@ -28,5 +30,7 @@ class Pace:
             wait = min(LONGEST, max(SHORTEST, (spent - spent_before) / self._share))
             if now - drawn_at < wait:
                 return False
+            share = (spent - spent_before) / (now - drawn_at)
+            self.cost = share if self.cost is None else 0.8 * self.cost + 0.2 * share
         self._drawn = now, spent
         return True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine import events
 from vmpo_tui.text import number, printable, si
+from vmpo_tui.thinned import Thinned
 
 LOG_LINES = 1000
 """Newest log lines kept; events.jsonl has them all."""
@@ -37,6 +38,10 @@ class Series:
             self._data = np.concatenate([self._data, np.empty_like(self._data)], axis=1)
         self._data[:, self._size] = x, y
         self._size += 1
+
+    def truncate_after(self, x: float) -> None:
+        """Drop the points beyond an abscissa."""
+        self._size = int(np.searchsorted(self.x, x, side="right"))
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -60,12 +65,19 @@ class History:
     """Mean return of each evaluation."""
     deviations: Series = field(default_factory=Series)
     """Standard deviation of each evaluation's returns."""
+    sigmas: Thinned = field(default_factory=Thinned)
+    """Sigma of each action dimension; empty for discrete actions."""
 
     def record(self, metrics: Mapping[str, float]) -> None:
         """Add a row of metrics."""
         step = metrics["env_steps"]
         for name, value in metrics.items():
             self.metrics.setdefault(name, Series()).append(step, value)
+
+    def truncate_after(self, step: float) -> None:
+        """Drop what came after a step that a run was resumed from."""
+        for series in (*self.metrics.values(), self.episodes, self.evaluations, self.deviations):
+            series.truncate_after(step)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,14 @@ class LogLine:
     text: str
     kind: str
     """info, score, good, warning or error; decides the colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A step at which somebody changed something, for every chart to show."""
+
+    env_steps: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +119,19 @@ class RunView:
     seconds: float = 0.0
     steps_per_second: float = 0.0
     """Smoothed over the last updates."""
+    continuous: bool = True
+    action_size: int = 0
+    """Dimensions of a continuous action, or number of discrete actions."""
     bounds: Mapping[str, float] = field(default_factory=dict)
     """Bound of each constraint by metric name (kl/mean, kl/covariance, kl/policy, estep/kl)."""
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of the run by section, as they are now."""
+    markers: tuple[Marker, ...] = ()
+    """What was changed during the run."""
     latest: Mapping[str, float] = field(default_factory=dict)
     """The newest row of metrics."""
+    inspection: events.Inspection | None = None
+    """The newest update seen from inside."""
     episode_return: float | None = None
     """Training return, smoothed over episodes."""
     score: tuple[float, float] | None = None
@@ -158,9 +187,8 @@ def apply(view: RunView, event: events.Event) -> RunView:
 
 def _started(view: RunView, event: events.RunStarted) -> RunView:
     vmpo = event.config.get("vmpo", {})
-    names = {"kl/mean": "epsilon_mu", "kl/covariance": "epsilon_sigma", "kl/policy": "epsilon_mu"}
-    names["estep/kl"] = "epsilon_eta"
     verb = "resumed" if event.env_steps else "started"
+    view.history.truncate_after(event.env_steps)
     view = replace(
         view,
         env_id=printable(event.env_id),
@@ -171,7 +199,14 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
         total_steps=event.total_steps,
         env_steps=event.env_steps,
         updates=event.updates,
-        bounds={metric: float(vmpo[key]) for metric, key in names.items() if key in vmpo},
+        continuous=event.continuous,
+        action_size=event.action_size,
+        failure=None,
+        finish=None,
+        config=event.config,
+        bounds={
+            metric: float(vmpo[key]) for key, metrics in BOUNDS.items() if key in vmpo for metric in metrics
+        },
     )
     return note(view, f"{verb} {event.env_id}, seed {event.seed}, in {event.run_dir}")
 
@@ -190,6 +225,8 @@ def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
     for value in event.episode_returns:
         view.history.episodes.append(metrics["env_steps"], value)
         episode_return = value if episode_return is None else 0.9 * episode_return + 0.1 * value
+    if event.inspection is not None and event.inspection.std:
+        view.history.sigmas.append(view.env_steps, metrics["env_steps"], event.inspection.std)
     speed = metrics["steps_per_second"]
     return replace(
         view,
@@ -198,6 +235,7 @@ def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
         seconds=metrics["seconds"],
         steps_per_second=0.9 * view.steps_per_second + 0.1 * speed if view.steps_per_second else speed,
         latest=metrics,
+        inspection=event.inspection or view.inspection,
         episode_return=episode_return,
     )
 
@@ -211,6 +249,28 @@ def _evaluated(view: RunView, event: events.EvaluationCompleted) -> RunView:
     text = f"evaluated: {number(mean)} ± {number(std)} over {len(event.returns)} episodes{suffix}"
     view = replace(view, score=(mean, std), best=best, env_steps=max(view.env_steps, event.env_steps))
     return note(view, text, "score")
+
+
+BOUNDS: Mapping[str, tuple[str, ...]] = {
+    "epsilon_mu": ("kl/mean", "kl/policy"),
+    "epsilon_sigma": ("kl/covariance",),
+    "epsilon_eta": ("estep/kl",),
+}
+"""Metrics that each bound in the [vmpo] settings holds for."""
+
+
+def _changed(view: RunView, event: events.SettingChanged) -> RunView:
+    section, _, name = event.key.partition(".")
+    config = {**view.config, section: {**view.config.get(section, {}), name: event.after}}
+    bounds = {**view.bounds, **dict.fromkeys(BOUNDS.get(name, ()), event.after)}
+    total = int(event.after) if event.key == "run.total_steps" else view.total_steps
+    marker = Marker(event.env_steps, f"{event.key} {_setting(event.before)} → {_setting(event.after)}")
+    view = replace(view, config=config, bounds=bounds, total_steps=total, markers=(*view.markers, marker))
+    return note(view, marker.text, "good")
+
+
+def _setting(value: float) -> str:
+    return si(value) if abs(value) >= 1000 else f"{value:g}"
 
 
 def _finished(view: RunView, event: events.RunFinished) -> RunView:
@@ -239,6 +299,7 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
     events.CheckpointSaved: _saved,
     events.RunPaused: lambda view, event: note(replace(view, state="paused"), "paused"),
     events.RunResumed: lambda view, event: note(replace(view, state="training"), "training goes on"),
+    events.SettingChanged: _changed,
     events.Warned: lambda view, event: note(view, event.message, "warning"),
     events.RunFinished: _finished,
     events.RunFailed: _failed,
