@@ -21,7 +21,7 @@ class Marker:
     dots_x: int
     dots_y: int
     glyphs: str
-    """The character of each pattern; bit ``dots_x row + column`` of its index is a dot. First the empty one."""
+    """The character of each pattern; bit ``dots_x row + column`` of its index is a dot."""
     point: str = "●"
     """Of a single value."""
     axis: tuple[str, str, str] = ("│", "┤", "└")

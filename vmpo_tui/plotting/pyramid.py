@@ -50,7 +50,11 @@ class Pyramid:
             places = np.concatenate([begin, tail_begin])[:, None] + np.arange(FAN)
             outside = places >= np.concatenate([head_end, end])[:, None]
             places[outside] = 0
-            found = _tracks(y[places], positive) if level == 0 else self._levels[level - 1].values[:, places][tracks]
+            found = (
+                _tracks(y[places], positive)
+                if level == 0
+                else self._levels[level - 1].values[:, places][tracks]
+            )
             found[:, outside] = np.inf
             lowest = found.min(axis=2).reshape(2, 2, -1).min(axis=1)
             best[:, wanted] = np.minimum(best[:, wanted], lowest)

@@ -77,7 +77,7 @@ def _add_crossings(
 ) -> None:
     """Extend each slice by the curve's heights where it crosses the slice's borders.
 
-    ``before`` is the last point left of each border or on it; the segment that begins there crosses the border.
+    ``before`` is the last point left of each border or on it: the segment that begins there crosses it.
     """
     columns = len(low)
     crossed = np.flatnonzero((before >= 0) & (before < len(x) - 1))

@@ -72,7 +72,7 @@ class Log(Scale):
         return np.asarray(10.0 ** np.clip(heights, LOWEST_EXPONENT, HIGHEST_EXPONENT))
 
     def ticks(self, bottom: float, top: float, count: int) -> list[Tick]:
-        """Return powers of ten, with 2 and 5 between them where there is room; round values in a narrow view."""
+        """Return powers of ten, with 2 and 5 between them where there is room, or round values."""
         bottom, top = max(bottom, LOWEST_EXPONENT), min(top, HIGHEST_EXPONENT)
         if not top > bottom:
             return []
@@ -83,9 +83,9 @@ class Log(Scale):
 
 @dataclass(frozen=True, slots=True)
 class Symlog(Scale):
-    """Logarithmic in both directions, and straight between -threshold and threshold.
+    r"""Logarithmic in both directions, and straight between -threshold and threshold.
 
-    The height is asinh(y / (2 threshold)) / ln 10, which tends to +-log10(\\|y\\| / threshold) far from 0.
+    The height is asinh(y / (2 threshold)) / ln 10, which tends to +-log10(|y| / threshold) far from 0.
     """
 
     threshold: float = 1.0
@@ -108,8 +108,14 @@ class Symlog(Scale):
             return _through(self, bottom, top, count)
         unit = math.log10(self.threshold)
         each = max(1, count // 2) if bottom < 0 < top else count
-        above = [value for value in _powers(unit, unit + top, each) if value >= self.threshold] if top > 0 else []
-        below = [value for value in _powers(unit, unit - bottom, each) if value >= self.threshold] if bottom < 0 else []
+        above = (
+            [value for value in _powers(unit, unit + top, each) if value >= self.threshold] if top > 0 else []
+        )
+        below = (
+            [value for value in _powers(unit, unit - bottom, each) if value >= self.threshold]
+            if bottom < 0
+            else []
+        )
         values = [*(-value for value in reversed(below)), 0.0, *above]
         places = self.forward(np.array(values)).tolist()
         return [

@@ -1,4 +1,4 @@
-"""A curve that grows with its run, and curves that follow another one at the cost of its new points."""
+"""Smoothing that follows a growing curve at the cost of its new points."""
 
 from __future__ import annotations
 
@@ -8,40 +8,11 @@ from vmpo_tui.plotting.arrays import Buffer, Floats
 from vmpo_tui.plotting.pyramid import Pyramid
 
 
-class Series:
-    """Points in the order of their x, with the pyramid that makes drawing them cheap."""
-
-    def __init__(self) -> None:
-        self._points = Buffer(tracks=2)
-        self.pyramid = Pyramid()
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def append(self, x: float, y: float) -> None:
-        """Add a point; amortised O(1)."""
-        self._points.extend(np.array([[x], [y]]))
-
-    def extend(self, x: Floats, y: Floats) -> None:
-        """Add points [n]."""
-        self._points.extend(np.stack([x, y]))
-
-    @property
-    def x(self) -> Floats:
-        """Abscissae so far, a view."""
-        return self._points.values[0]
-
-    @property
-    def y(self) -> Floats:
-        """Ordinates so far, a view."""
-        return self._points.values[1]
-
-
 class Smoothed:
     """Exponential moving average of a growing curve.
 
-    Each value is the mean of those before it, weighted by ``decay`` to the power of their distance; the weights
-    are normalised, so that the first values are not drawn towards anything. A gap stays a gap.
+    Each value is the mean of those before it, weighted by ``decay`` to the power of their distance; the
+    weights are normalised, so that the first values are not drawn towards anything. A gap stays a gap.
     """
 
     def __init__(self, span: float) -> None:
@@ -52,7 +23,9 @@ class Smoothed:
         self.pyramid = Pyramid()
 
     def follow(self, y: Floats) -> Floats:
-        """Return the average at every point of a curve [n] that only ever grows."""
+        """Return the average at every point of a growing curve [n]; one that became shorter begins anew."""
+        if len(y) < len(self._values):
+            self._values, self._carry, self.pyramid = Buffer(), np.zeros((2, 1)), Pyramid()
         fresh = y[len(self._values) :]
         if len(fresh):
             present = np.isfinite(fresh)
@@ -62,7 +35,8 @@ class Smoothed:
             self._carry = sums[:, -1:].copy()
             with np.errstate(invalid="ignore"):
                 self._values.extend(np.where(present, sums[0] / sums[1], np.nan)[None])
-        return self._values.values[0]
+        average: Floats = self._values.values[0]
+        return average
 
 
 def decayed_sums(values: Floats, decay: float) -> None:
