@@ -30,7 +30,7 @@ class Series:
         self._data: NDArray[np.float64] = np.empty((2, 256))
         self._size = 0
         self.pyramid = Pyramid()
-        """Follows y, so that drawing costs the same however long the curve is."""
+        """Follows y, so that drawing costs the same however long the curve is; another one after a cut."""
 
     def __len__(self) -> int:
         return self._size
@@ -44,8 +44,9 @@ class Series:
 
     def truncate_after(self, x: float) -> None:
         """Drop the points beyond an abscissa."""
-        self._size = int(np.searchsorted(self.x, x, side="right"))
-        self.pyramid = Pyramid()
+        size = int(np.searchsorted(self.x, x, side="right"))
+        if size < self._size:
+            self._size, self.pyramid = size, Pyramid()
 
     @property
     def x(self) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import LINEAR, LOG, Symlog, scale_named
 from vmpo_tui.plotting.smoothing import Smoothed
 from vmpo_tui.plotting.ticks import spaced, ticks, time_ticks
+from vmpo_tui.run_view import Series
 
 DOTS_X, DOTS_Y = BRAILLE.dots_x, BRAILLE.dots_y
 
@@ -263,8 +264,11 @@ def test_labels_never_touch():
 @given(st.lists(heights, max_size=300), st.floats(1.5, 50), st.integers(1, 4))
 def test_smoothing_is_a_weighted_mean_whenever_it_is_asked(values, span, steps):
     y, smoothed, decay = np.array(values, dtype=np.float64), Smoothed(span), 1.0 - 1.0 / span
+    series = Series()
     for step in range(1, steps + 1):
-        found = smoothed.follow(y[: len(y) * step // steps])
+        for index in range(len(series), len(y) * step // steps):
+            series.append(index, y[index])
+        found = smoothed.follow(series)
     total = weight = 0.0
     for value, mean in zip(y, found, strict=True):
         total, weight = decay * total, decay * weight
@@ -275,7 +279,12 @@ def test_smoothing_is_a_weighted_mean_whenever_it_is_asked(values, span, steps):
             assert np.isnan(mean)
 
 
-def test_smoothing_begins_anew_with_a_shorter_curve():
-    smoothed = Smoothed(10.0)
-    smoothed.follow(np.full(100, 5.0))
-    assert smoothed.follow(np.ones(50)).tolist() == [1.0] * 50
+def test_smoothing_begins_anew_with_a_curve_that_was_cut():
+    smoothed, series = Smoothed(10.0), Series()
+    for index in range(100):
+        series.append(index, 5.0)
+    smoothed.follow(series)
+    series.truncate_after(-1.0)
+    for index in range(200):  # longer than before by the time somebody looks
+        series.append(index, 1.0)
+    assert smoothed.follow(series).tolist() == [1.0] * 200

@@ -30,6 +30,8 @@ class Marker:
     """The cursor's line, a bookmark's."""
     beyond: tuple[str, str] = ("▲", "▼")
     """Something is cut off above, below."""
+    heads: tuple[str, str] = ("─", "━")
+    """The line over a chart, and over the one that is chosen."""
     _table: Codes = field(init=False, repr=False, compare=False)
     _weights: NDArray[np.int32] = field(init=False, repr=False, compare=False)
 
@@ -79,6 +81,14 @@ BRAILLE = Marker("braille", 2, 4, _braille_glyphs())
 QUADRANT = Marker("quadrant", 2, 2, " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█")
 HALF_BLOCK = Marker("half-block", 1, 2, " ▀▄█")
 ASCII = Marker(
-    "ascii", 1, 3, " '-'.:.|", point="o", axis=("|", "+", "+"), rules=("|", ":"), beyond=("^", "v")
+    "ascii",
+    1,
+    3,
+    " '-'.:.|",
+    point="o",
+    axis=("|", "+", "+"),
+    rules=("|", ":"),
+    beyond=("^", "v"),
+    heads=("-", "="),
 )
 MARKERS = (BRAILLE, QUADRANT, HALF_BLOCK, ASCII)

@@ -1,8 +1,8 @@
 """Lowest and highest values of any stretch of a growing curve, in logarithmic time.
 
-Level k holds the extremes of blocks of 8^k values, complete blocks only. A stretch is made of whole blocks of
-the highest level that fit, and of ragged ends from the levels below: exact, and a million points cost hardly
-more than a thousand.
+Level k holds the extremes of blocks of 16^k values, complete blocks only. A stretch is made of whole blocks
+of the highest level that fit, and of ragged ends from the levels below: exact, and a million points cost
+hardly more than a thousand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from vmpo_tui.plotting.arrays import Buffer, Floats, Indices
 
-FAN = 8
+FAN = 16
 _LOW, _NEGATED_HIGH, _FLOOR = range(3)
 """Three tracks that are all minima: y, -y, and those y that are above 0; inf where there is none."""
 
@@ -37,32 +37,34 @@ class Pyramid:
             Low and high [m]; inf and -inf for a stretch without values.
         """
         self._follow(y)
-        tracks = np.array([_FLOOR if positive else _LOW, _NEGATED_HIGH])
         best = np.full((2, len(first)), np.inf)
+        steps = np.arange(FAN)[:, None]  # blocks lie along the first axis, which NumPy reduces fastest
         for level in range(len(self._levels) + 1):
             wanted = np.flatnonzero(first < stop)
             if not len(wanted):
                 break
             begin, end = first[wanted], stop[wanted]
-            inner_first, inner_stop = -(-begin // FAN), end // FAN
-            head_end = np.minimum(inner_first * FAN, end)
-            tail_begin = np.maximum(inner_stop * FAN, head_end)
-            places = np.concatenate([begin, tail_begin])[:, None] + np.arange(FAN)
-            outside = places >= np.concatenate([head_end, end])[:, None]
+            head_end = np.minimum(-(-begin // FAN) * FAN, end)
+            tail_begin = np.maximum(end // FAN * FAN, head_end)
+            places = np.concatenate([begin, tail_begin]) + steps
+            outside = places >= np.concatenate([head_end, end])
             places[outside] = 0
-            found = (
-                _tracks(y[places], positive)
-                if level == 0
-                else self._levels[level - 1].values[:, places][tracks]
-            )
-            found[:, outside] = np.inf
-            lowest = found.min(axis=2).reshape(2, 2, -1).min(axis=1)
-            best[:, wanted] = np.minimum(best[:, wanted], lowest)
+            for found, track in zip(best, self._at(level, y, places, positive), strict=True):
+                track[outside] = np.inf
+                found[wanted] = np.minimum(found[wanted], track.min(axis=0).reshape(2, -1).min(axis=0))
             first, stop = -(-first // FAN), stop // FAN
         low, high = best[0], -best[1]
         if positive:
             high = np.where(np.isinf(low), -np.inf, high)
         return low, high
+
+    def _at(self, level: int, y: Floats, places: Indices, positive: bool) -> tuple[Floats, Floats]:
+        """Return the two tracks of minima at some places of a level; level 0 is the curve itself."""
+        if level == 0:
+            low, negated_high = _tracks(y[places], positive)
+            return low, negated_high
+        tracks = self._levels[level - 1].values
+        return tracks[_FLOOR if positive else _LOW][places], tracks[_NEGATED_HIGH][places]
 
     def _follow(self, y: Floats) -> None:
         """Take in the blocks of every level that are complete by now."""

@@ -103,9 +103,9 @@ def fill(low: Floats, high: Floats, bottom: float, top: float, rows: int) -> Mas
         first = np.floor((top - high) * scale)
         last = np.floor((top - low) * scale)
     visible = (low <= top) & (high >= bottom)
-    first = np.where(visible, np.clip(first, 0, rows - 1), rows)
-    last = np.where(visible, np.clip(last, 0, rows - 1), -1)
-    row = np.arange(rows)[:, None]
+    first = np.where(visible, np.clip(first, 0, rows - 1), rows).astype(np.int16)
+    last = np.where(visible, np.clip(last, 0, rows - 1), -1).astype(np.int16)
+    row = np.arange(rows, dtype=np.int16)[:, None]
     mask: Mask = (row >= first) & (row <= last)
     return mask
 

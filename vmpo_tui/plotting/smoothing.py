@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from vmpo_tui.plotting.arrays import Buffer, Floats
 from vmpo_tui.plotting.pyramid import Pyramid
+
+
+class Growing(Protocol):
+    """A curve that grows at its end; one that was cut meanwhile has another pyramid."""
+
+    pyramid: Pyramid
+
+    @property
+    def y(self) -> Floats:
+        """Ordinates so far [n]."""
 
 
 class Smoothed:
@@ -18,14 +30,20 @@ class Smoothed:
     def __init__(self, span: float) -> None:
         """Average over about ``span`` points (above 1): the decay is 1 - 1 / span."""
         self._decay = 1.0 - 1.0 / span
+        self._source: Pyramid | None = None
+        self._begin()
+
+    def _begin(self) -> None:
         self._values = Buffer()
         self._carry = np.zeros((2, 1))
         self.pyramid = Pyramid()
 
-    def follow(self, y: Floats) -> Floats:
-        """Return the average at every point of a growing curve [n]; one that became shorter begins anew."""
-        if len(y) < len(self._values):
-            self._values, self._carry, self.pyramid = Buffer(), np.zeros((2, 1)), Pyramid()
+    def follow(self, curve: Growing) -> Floats:
+        """Return the average at every point of a growing curve [n]; for one that was cut it begins anew."""
+        if curve.pyramid is not self._source:
+            self._source = curve.pyramid
+            self._begin()
+        y = curve.y
         fresh = y[len(self._values) :]
         if len(fresh):
             present = np.isfinite(fresh)

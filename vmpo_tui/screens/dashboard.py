@@ -40,7 +40,7 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
 SMOOTHED_EPISODES = 20
-"""Weight of a new episode in the smoothed return curve."""
+"""How many the smoothed return is about the mean of."""
 
 
 class Dashboard(RunScreen):
@@ -102,7 +102,7 @@ class Dashboard(RunScreen):
         episodes = history.episodes
         curves = (
             Curve(episodes.x, episodes.y, "chart--raw", pyramid=episodes.pyramid, faint=True),
-            Curve(episodes.x, self._smooth.follow(episodes.y), "chart--smooth", pyramid=self._smooth.pyramid),
+            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth", pyramid=self._smooth.pyramid),
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)

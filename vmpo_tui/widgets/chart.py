@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vmpo_tui.plotting import raster
-from vmpo_tui.plotting.composition import LABEL_WIDTH, Curve, Rule, bounds, plot, step_axis, value_axis
+from vmpo_tui.plotting.composition import LABEL_WIDTH, Curve, Rule, bounds, framed
 from vmpo_tui.plotting.scales import LINEAR, LOG
 from vmpo_tui.widgets.lines import Lines, Span
 
@@ -66,14 +66,10 @@ class Chart(Lines):
         if width < LABEL_WIDTH + 4 or height < 3 or not any(len(curve.x) for curve in self._curves):
             message = (self._placeholder[:width].center(width), "chart--empty")
             return [*([] for _ in range(height // 2)), [message]]
-        window, inner, rows = self._window(), width - LABEL_WIDTH, height - 1
-        rules = [Rule(x, "chart--marker") for x in self._markers]
-        lines = plot(self._curves, window, inner, rows, scale=self._scale, rules=rules)
-        labels = value_axis(window, rows, self._scale)
-        return [
-            *([(label, "chart--axis"), *line] for label, line in zip(labels, lines, strict=True)),
-            [(step_axis(window, inner), "chart--axis")],
-        ]
+        rules = [Rule(x, "chart--marker", solid=False) for x in self._markers]
+        return framed(
+            self._curves, self._window(), width, height, axis="chart--axis", scale=self._scale, rules=rules
+        )
 
     def _window(self) -> raster.Window:
         left, right, low, high = bounds(self._curves, self._scale)
