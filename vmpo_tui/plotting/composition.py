@@ -230,7 +230,7 @@ def step_axis(window: Window, width: int, marker: Marker = BRAILLE, ticks: Ticks
     """Return the axis under a plot, each label centred under its place, none overlapping another."""
     line = [" "] * (LABEL_WIDTH + width)
     line[LABEL_WIDTH - 1] = marker.axis[2]
-    entries = ticks(window.left, window.right, max(2, width // 12))
+    entries = ticks(window.left, window.right, max(2, width // 10))
     for _, start, label in spaced(entries, window.left, window.right, width):
         line[LABEL_WIDTH + start : LABEL_WIDTH + start + len(label)] = label
     return "".join(line[: LABEL_WIDTH + width])

@@ -23,9 +23,9 @@ class Panel:
     """A chart with its head line, ready to draw."""
 
     title: str
-    curves: tuple[Curve, ...] = ()
+    curves: tuple[Curve, ...]
     """In drawing order."""
-    window: Window = Window(0.0, 1.0, 0.0, 1.0)
+    window: Window
     scale: Scale = LINEAR
     marker: Marker = BRAILLE
     x_ticks: Ticks = linear_ticks
@@ -34,19 +34,23 @@ class Panel:
     """Values to name in the head line, in their curves' styles."""
     notes: tuple[str, ...] = ()
     """What the picture does not show, such as "3 clipped"."""
+    empty: str = "no values here yet"
+    """What to say without anything to draw."""
     clipped: bool = False
     """Whether to mark where curves leave the window above and below."""
 
     def draw(self, width: int, height: int, *, chosen: bool = False) -> list[list[Span]]:
-        """Return the head line and the chart in width x height cells.
+        """Return the head line and the chart in width x height cells, or where they are few the head alone.
 
         Styles are those of curves, rules and readings, and "head", "chosen", "note", "axis", "beyond" and
         "empty".
         """
         lines = [self._head(width, chosen=chosen)]
-        if width < SMALLEST[0] or height - 1 < SMALLEST[1] or not any(len(curve.x) for curve in self.curves):
-            blank: list[list[Span]] = [[] for _ in range(max(0, (height - 2) // 2))]
-            return [*lines, *blank, [("no values here yet"[:width].center(width), "empty")]]
+        if width < SMALLEST[0] or height - 1 < SMALLEST[1]:
+            return lines
+        if not any(len(curve.x) for curve in self.curves):
+            blank: list[list[Span]] = [[] for _ in range((height - 2) // 2)]
+            return [*lines, *blank, [(self.empty[:width].center(width), "empty")]]
         body = framed(
             self.curves, self.window, width, height - 1, axis="axis", scale=self.scale, marker=self.marker,
             rules=self.rules, x_ticks=self.x_ticks,
@@ -63,9 +67,9 @@ class Panel:
         room = width - 2 - len(title) - len(notes)
         readings: list[Span] = []
         for text, colour in self.readings:
-            if len(text) + 1 <= room:
-                readings.append((f"{text} ", colour))
-                room -= len(text) + 1
+            if len(text) + 2 <= room:
+                readings += [(" ", style), (f"{text} ", colour)]
+                room -= len(text) + 2
         if room < 0:
             notes, room = "", room + len(notes)
         if room < 0:

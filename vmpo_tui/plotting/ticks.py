@@ -28,8 +28,9 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def linear_ticks(low: float, high: float, count: int) -> list[Tick]:
-    """Round numbers with one SI prefix for all."""
-    places = ticks(low, high, count)
+    """About ``count`` round numbers with one SI prefix for all; two at least, to read a scale by."""
+    tries = [ticks(low, high, count + more) for more in range(4)]
+    places = next((places for places in tries if len(places) >= 2), tries[0])
     return list(zip(places, tick_labels(places), strict=True))
 
 

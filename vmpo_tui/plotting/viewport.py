@@ -50,7 +50,7 @@ class Viewport:
         return Viewport((start, start + length), locked)
 
     def pan(self, extent: tuple[float, float], share: float) -> Viewport:
-        """Move by a share of what is shown, to the right or (below 0) to the left, as far as there is data."""
+        """Move right by a share of what is shown, or left by one below 0, as far as there is data."""
         if self.stretch is None:
             return self
         left, right = self.resolve(extent)
