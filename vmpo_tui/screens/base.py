@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,7 +14,7 @@ from vmpo_tui.run_view import RunView
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
-TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("3", "duals"), ("6", "log"))
+TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("2", "charts"), ("3", "duals"), ("6", "log"))
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
 
 
@@ -29,6 +30,11 @@ class RunScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(id=self.LABEL)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether who looks at the run may neither steer it nor read or write other files."""
+        return bool(getattr(self.app, "READ_ONLY", False))
 
     def compose(self) -> ComposeResult:
         """Frame the body."""
@@ -57,3 +63,15 @@ class RunScreen(Screen[None]):
     def show_body(self, view: RunView) -> None:
         """Show a view between the tabs and the footer."""
         raise NotImplementedError
+
+
+def filter_pattern(text: str) -> re.Pattern[str] | None:
+    """Return what to filter by; a regular expression that is not complete yet is taken as text.
+
+    Args:
+        text: as it was typed; upper and lower case are the same.
+    """
+    try:
+        return re.compile(text, re.IGNORECASE) if text else None
+    except re.error:
+        return re.compile(re.escape(text), re.IGNORECASE)

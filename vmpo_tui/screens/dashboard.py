@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widgets import RichLog
 
 from vmpo_tui.diagnosis import Diagnosis, Severity
-from vmpo_tui.run_view import LogLine, RunView, Series
+from vmpo_tui.plotting.smoothing import Smoothed
+from vmpo_tui.run_view import LogLine, RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
@@ -39,8 +39,8 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("E-step", ("estep/kl",)),
 )
 LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
-SMOOTHING = 0.05
-"""Weight of a new episode in the smoothed return curve."""
+SMOOTHED_EPISODES = 20
+"""How many the smoothed return is about the mean of."""
 
 
 class Dashboard(RunScreen):
@@ -52,7 +52,7 @@ class Dashboard(RunScreen):
     def __init__(self) -> None:
         super().__init__()
         self._logged = 0
-        self._smooth = SmoothedReturn()
+        self._smooth = Smoothed(SMOOTHED_EPISODES)
         self._diagnosis = Diagnosis()
 
     def compose_body(self) -> ComposeResult:
@@ -101,12 +101,13 @@ class Dashboard(RunScreen):
         history = view.history
         episodes = history.episodes
         curves = (
-            Curve(episodes.x, episodes.y, "chart--raw"),
-            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth"),
+            Curve(episodes.x, episodes.y, "chart--raw", pyramid=episodes.pyramid, faint=True),
+            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth", pyramid=self._smooth.pyramid),
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)
-        chart.show(curves, x_end=float(max(view.env_steps, 1)))
+        markers = tuple(float(marker.env_steps) for marker in view.markers)
+        chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)
 
     def _show_log(self, lines: tuple[LogLine, ...]) -> None:
         log = self.query_one(RichLog)
@@ -114,22 +115,6 @@ class Dashboard(RunScreen):
         for line in fresh:
             log.write(log_text(line))
             self._logged = line.number
-
-
-class SmoothedReturn:
-    """Exponential moving average that follows a growing series at the cost of its new points."""
-
-    def __init__(self) -> None:
-        self._average = Series()
-
-    def follow(self, series: Series) -> np.ndarray:
-        """Return the average at every point of the series [n]."""
-        average = self._average
-        for index in range(len(average), len(series)):
-            value = float(series.y[index])
-            before = float(average.y[-1]) if len(average) else value
-            average.append(float(series.x[index]), before + SMOOTHING * (value - before))
-        return average.y
 
 
 def _present(view: RunView, names: tuple[str, ...]) -> str | None:
