@@ -6,7 +6,7 @@ Looking never changes the run: nothing here touches the training environments, g
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from engine.envs.base import ContinuousActions, DiscreteActions, VectorEnv
 from engine.envs.infos import extract_episode_returns
 from engine.envs.wrappers import apply_obs_rms_stats
 from engine.normalization import RunningMoments
+from engine.recording import Recording
+from engine.tape import make_tape
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -31,6 +33,8 @@ class EvaluationResult:
     """Undiscounted raw return of each episode."""
     lengths: tuple[int, ...]
     seconds: float
+    recording: Recording | None = field(default=None, repr=False, compare=False)
+    """The first episode, if it was recorded and can be shown."""
 
     @property
     def mean(self) -> float:
@@ -76,6 +80,8 @@ def evaluate(
     clip_observation: float,
     seed: int,
     deterministic: bool = True,
+    record: bool = False,
+    env_steps: int = 0,
 ) -> EvaluationResult:
     """Run one episode in each of the environment's N copies and return their scores.
 
@@ -86,6 +92,8 @@ def evaluate(
         clip_observation: limit of normalised observations; 0 for none.
         seed: of the environments, and of the actions unless deterministic.
         deterministic: take the distribution's mode rather than a sample.
+        record: take down the episode of environment 0; its scores and those of the others stay the same.
+        env_steps: what the policy had been trained for, noted in the recording.
     """
     started = time.monotonic()
     device = next(agent.parameters()).device
@@ -94,16 +102,23 @@ def evaluate(
     returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     running = np.ones(count, dtype=np.bool_)
     observations = env.reset(seed)
+    tape = make_tape(env, seed) if record else None
     while running.any():
         inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
         actions = env.spec.actions.to_environment(agent.act(inputs, generator).cpu().numpy())
+        recording = tape is not None and running[0] and not tape.full
+        if tape and recording:
+            tape.before(actions[0])
         batch = env.step(actions)
+        if tape and recording:
+            tape.reward(float(batch.reward[0]))
         returns += np.where(running & batch.valid, batch.reward, 0.0)
         lengths += running & batch.valid
         running &= ~(batch.terminated | batch.truncated)
         observations = batch.observation
+    taken = tape.finish(env.spec.id, env_steps, float(returns.mean())) if tape else None
     seconds = time.monotonic() - started
-    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds)
+    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds, taken)
 
 
 def evaluate_vectorized(

@@ -32,6 +32,7 @@ from engine.events import (
 )
 from engine.normalization import RunningMoments
 from engine.recorder import Recorder
+from engine.recording import save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
 from engine.training import Training, build_agent, evaluation_env
@@ -220,14 +221,25 @@ class Trainer:
         result = training.evaluate()
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
-            training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best
-        )
+            training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best,
+            self._keep_recording(result),
+        )  # fmt: skip
         self._recorder.emit(self._evaluation)
         if best:
             self._best_return = result.mean
             self._save(best=True)
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
+
+    def _keep_recording(self, result: EvaluationResult) -> str:
+        """Write what was recorded and return its path; failing to is reported and training goes on."""
+        if result.recording is None:
+            return ""
+        try:
+            return str(save_recording(self._directory.evaluations, result.recording))
+        except OSError as error:
+            self._recorder.emit(Warned(f"the evaluation could not be recorded: {error.strerror}"))
+            return ""
 
     def _save(self, *, best: bool = False) -> None:
         """Write a checkpoint; failing to (a full disk, say) is reported and training goes on."""
@@ -293,7 +305,7 @@ def _crossing(before: int, after: int) -> Callable[[int], bool]:
 
 
 def evaluate_checkpoint(
-    path: Path, *, episodes: int, seed: int, deterministic: bool = True
+    path: Path, *, episodes: int, seed: int, deterministic: bool = True, record: bool = False
 ) -> EvaluationResult:
     """Score the policy of a checkpoint on fresh episodes.
 
@@ -302,6 +314,7 @@ def evaluate_checkpoint(
         episodes: number of episodes, run in parallel.
         seed: of the environments.
         deterministic: take the mode rather than a sample.
+        record: record the first episode.
 
     Raises:
         CheckpointError: it cannot be used.
@@ -318,6 +331,7 @@ def evaluate_checkpoint(
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
+            record=record, env_steps=checkpoint.env_steps,
         )  # fmt: skip
     except (KeyError, ValueError, RuntimeError) as error:
         raise CheckpointError(

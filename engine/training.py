@@ -110,6 +110,8 @@ class Training:
             self.agent, self._evaluation_env, self.collector.moments,
             clip_observation=self.config.env.clip_observation,
             seed=self.config.run.seed + EVALUATION_SEED_OFFSET,
+            record=self.config.evaluation.record,
+            env_steps=self.env_steps,
         )  # fmt: skip
         self.seconds += result.seconds
         return result

@@ -9,7 +9,7 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +100,20 @@ class StepBatch:
     """Rows caused by a chosen action [N]; False only on the reset row of NEXT_STEP autoreset."""
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A MuJoCo simulation inside an environment, to be looked at and never changed."""
+
+    model: Any
+    """`mujoco.MjModel`."""
+    qpos: Floats
+    """Generalised positions [nq], a view that follows the simulation."""
+    qvel: Floats
+    """Generalised velocities [nv], a view that follows the simulation."""
+    step_seconds: float
+    """Simulated duration of an environment step."""
+
+
 class VectorEnv(abc.ABC):
     """N environments of one kind, stepped together.
 
@@ -138,6 +152,10 @@ class VectorEnv(abc.ABC):
     @abc.abstractmethod
     def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
         """Continue from `state_dict`; return the current observations [N, O]."""
+
+    def simulation(self, index: int) -> Simulation | None:
+        """Return the MuJoCo simulation of an environment as of the last `reset`; None where there is none."""
+        return None
 
     @abc.abstractmethod
     def close(self) -> None:

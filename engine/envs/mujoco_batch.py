@@ -12,7 +12,7 @@ import numpy as np
 from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, EnvSpec, Floats, StepBatch, VectorEnv
+from engine.envs.base import ContinuousActions, EnvSpec, Floats, Simulation, StepBatch, VectorEnv
 from engine.envs.mujoco_tasks import TASKS, Task
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault, nearest
 
@@ -44,9 +44,10 @@ class MujocoBatchEnv(VectorEnv):
                 f"the mujoco backend has no environment {env_id!r}{nearest(env_id, TASKS)}; it has {known}"
             )
         kind = TASKS[env_id]
-        model = _load_model(kind.xml)
+        model = load_model(kind.xml)
         task = kind(model, Batch(model, num_envs, threads, persistent=kind.contact_forces))
         self._task: Task | None = task
+        self._model = model
         self._blank: Floats = task.batch.state[0].copy()
         low, high = model.actuator_ctrlrange.T.copy()
         limit = gymnasium.spec(env_id).max_episode_steps
@@ -169,6 +170,11 @@ class MujocoBatchEnv(VectorEnv):
         self.last_info = {}
         return self._observation.copy()
 
+    def simulation(self, index: int) -> Simulation:
+        """Return the simulation of an environment."""
+        task = self._open_task()
+        return Simulation(self._model, task.qpos[index], task.qvel[index], task.dt)
+
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""
         self._task = None
@@ -206,7 +212,7 @@ class MujocoBatchEnv(VectorEnv):
         return EnvironmentFault(f"{self.spec.id}: environment {index} at step {step} of its episode: {cause}")
 
 
-def _load_model(xml: str) -> Any:
+def load_model(xml: str) -> Any:
     """Compile one of Gymnasium's models.
 
     MuJoCo would print deprecation warnings about them over the screen and into a log file.

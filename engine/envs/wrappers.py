@@ -98,8 +98,12 @@ def find_registration(env_id: str) -> Registration:
     raise ConfigError(f"unknown environment {env_id!r}{hint}")
 
 
-def instantiate(registration: Registration) -> Env:
+def instantiate(registration: Registration, render_mode: str | None = None) -> Env:
     """Make an environment, without Gymnasium's checker and its advice about newer versions.
+
+    Args:
+        registration: what to make.
+        render_mode: Gymnasium's, such as rgb_array; None draws nothing.
 
     Raises:
         BackendUnavailableError: a package that it needs is missing.
@@ -110,7 +114,7 @@ def instantiate(registration: Registration) -> Env:
         _register_dm_control()  # a worker process has not been through `find_registration`
     try:
         with _without_advice(registration):
-            return gym.make(registration, disable_env_checker=True)
+            return gym.make(registration, disable_env_checker=True, render_mode=render_mode)
     except (gym.error.DependencyNotInstalled, ImportError) as error:
         reason = " ".join(str(error).split())
         raise BackendUnavailableError(

@@ -1,0 +1,13 @@
+"""Drawing recorded episodes without OpenGL: geoms are ray-cast in NumPy, pictures become cells of the terminal.
+
+No Textual here: the screen, the videos and the tests use the same functions.
+
+    camera    where one looks from: rays and projection
+    shapes    where rays meet MuJoCo's primitive shapes
+    render    geoms and ground as a picture, shaded
+    scene     a MuJoCo model posed as recorded, as geoms and a camera
+    replay    any recording, frame by frame, as pictures
+    cells     a picture as quadrant characters in two colours
+    player    which frame to show at what time
+    film      a recording as an MP4 file, in a process of its own
+"""
