@@ -22,6 +22,23 @@ from engine.errors import ConfigError, nearest
 
 Section = TypeVar("Section")
 
+LIVE: frozenset[str] = frozenset(
+    {
+        "run.total_steps",
+        "vmpo.epsilon_eta",
+        "vmpo.epsilon_mu",
+        "vmpo.epsilon_sigma",
+        "optimizer.policy_lr",
+        "optimizer.value_lr",
+        "optimizer.temperature_lr",
+        "optimizer.alpha_lr",
+        "optimizer.max_grad_norm",
+        "evaluation.interval",
+        "checkpoint.interval",
+    }
+)
+"""Settings that may change while a run is under way."""
+
 
 def _bounded(default: Any, low: float, high: float = math.inf, *, open_low: bool = False) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "open_low": open_low})
@@ -126,6 +143,8 @@ class VMPOConfig:
     """Bound on the KL of the Gaussian's covariance."""
     control_variate: bool = True
     """Take the noise of the sampled actions out of the policy loss, whose mean stays; false is the paper."""
+    decoupled: bool = True
+    """Fit a Gaussian's mean and sigma each with the other one of the old policy; false is the paper."""
     alpha_init: float = _positive(1.0)
     """First value of the KL multipliers."""
     alpha_min: float = _positive(1e-8)
@@ -248,6 +267,24 @@ class Config:
                 raise ConfigError(f"{assignment!r}: expected section.key=value, such as vmpo.epsilon_mu=0.01")
             values.setdefault(name, {})[key] = _parse_scalar(text.strip())
         return self.updated(values)
+
+    def changed_live(self, key: str, value: Any) -> Config:
+        """Return a copy with a setting of a run under way changed.
+
+        Args:
+            key: dotted name, one of `LIVE`.
+            value: the new value.
+
+        Raises:
+            ConfigError: the setting is fixed for a run's whole life, does not exist, or takes no such value.
+        """
+        section, _, name = key.partition(".")
+        changed = self.updated({section: {name: value}})
+        if key not in LIVE:
+            raise ConfigError(
+                f"{key} is fixed for a run's whole life; {', '.join(sorted(LIVE))} may change while it trains"
+            )
+        return changed
 
     @classmethod
     def from_toml(cls, path: Path, base: Config | None = None) -> Config:

@@ -155,3 +155,16 @@ def expected_log_prob(old: Distribution, new: Distribution) -> Tensor:
             log_new = functional.log_softmax(new.logits, -1)
             return (torch.softmax(old.logits, -1) * log_new).sum(-1)
     raise TypeError(f"no expectation of {type(new).__name__} under {type(old).__name__}")
+
+
+def decoupled(old: Distribution, new: Distribution) -> tuple[Distribution, ...]:
+    """Split a policy into the parts that the M-step fits apart (Abdolmaleki et al., 2018, arXiv:1812.02256).
+
+    A Gaussian's mean comes with the standard deviation of ``old``, its standard deviation with the mean of
+    ``old``: as the mean moves to the better actions, the standard deviation is not drawn in after it. A
+    categorical distribution is one part.
+    """
+    match old, new:
+        case DiagonalGaussian(), DiagonalGaussian():
+            return DiagonalGaussian(new.mean, old.std), DiagonalGaussian(old.mean, new.std)
+    return (new,)

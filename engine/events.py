@@ -102,6 +102,18 @@ class RunResumed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChanged(Event):
+    """A setting of the run has a new value from the next iteration on."""
+
+    key: str
+    """Dotted name, such as optimizer.policy_lr."""
+    before: float
+    after: float
+    env_steps: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something the user should know that does not stop the run."""
 
@@ -134,3 +146,13 @@ class RunFailed(Event):
     updates: int
     checkpoint: str | None = None
     """Path of the newest good checkpoint, if there is one."""
+
+
+KINDS: Mapping[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        RunStarted, PhaseChanged, UpdateCompleted, EvaluationCompleted, CheckpointSaved, RunPaused,
+        RunResumed, SettingChanged, Warned, RunFinished, RunFailed,
+    )
+}  # fmt: skip
+"""Every event by the name that files know it by."""

@@ -77,12 +77,22 @@ class Learner:
             (self.alphas.raw, rates.alpha_lr),
         )
         self._temperature_optimizer = _optimizer(rates, (self.temperature.raw, rates.temperature_lr))
-        bounds = {"mean": settings.epsilon_mu, "covariance": settings.epsilon_sigma}
-        self._epsilons = torch.tensor(
-            [bounds.get(name, settings.epsilon_mu) for name in names], device=device
-        )
+        self._epsilons = self._bounds(config)
         self.updates = 0
         self.gradient_steps = 0
+
+    def reconfigure(self, config: Config) -> None:
+        """Take over bounds, step sizes and limits that changed while the run is under way."""
+        self._vmpo, self._optimizer_config = config.vmpo, config.optimizer
+        self._epsilons = self._bounds(config)
+        self.optimizer.param_groups[2]["lr"] = config.optimizer.alpha_lr
+        self._temperature_optimizer.param_groups[0]["lr"] = config.optimizer.temperature_lr
+
+    def _bounds(self, config: Config) -> Tensor:
+        """Bound of each KL term [K]."""
+        bounds = {"mean": config.vmpo.epsilon_mu, "covariance": config.vmpo.epsilon_sigma}
+        values = [bounds.get(name, config.vmpo.epsilon_mu) for name in self.alphas.names]
+        return torch.tensor(values, device=self.alphas.raw.device)
 
     def update(self, rollout: Rollout, progress: float = 0.0) -> dict[str, float]:
         """Run one whole update and return its statistics by metric name.
@@ -198,6 +208,7 @@ class Learner:
         gradients, kls = m_step(
             old, new, rows.actions, rows.weights, self.alphas.values(),
             control_variate=self._vmpo.control_variate,
+            decoupled=self._vmpo.decoupled,
         )  # fmt: skip
         head.update(rows.returns)
         values, value_tape = agent.record_value(rows.observations, policy_tape.features)

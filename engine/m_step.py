@@ -4,7 +4,8 @@ The objective for a minibatch of B out of D rows is (Eqs. 5, 12)
 
     - sum_i w_i log pi(a_i | s_i)  +  sum_k sg[alpha_k] mean_i KL_k(pi_old || pi),     w = psi D / B,
 
-to which the control variate adds mean_i [log pi(a_i | s_i) - E log pi(a | s_i)] over a ~ pi_old.
+to which the control variate adds mean_i [log pi(a_i | s_i) - E log pi(a | s_i)] over a ~ pi_old. Decoupled,
+log pi of a Gaussian stands for log N(a; mu, sigma_old) + log N(a; mu_old, sigma).
 `engine.vmpo` defines its terms; the tests hold these gradients against autograd's of those. On small
 networks the graph costs several times the arithmetic, and this is the innermost loop of training.
 """
@@ -36,6 +37,7 @@ def m_step(
     alphas: Tensor,
     *,
     control_variate: bool = False,
+    decoupled: bool = False,
 ) -> MStep:
     """Differentiate the M-step's objective.
 
@@ -46,13 +48,15 @@ def m_step(
         weights: psi D / B [B].
         alphas: multipliers of the KL terms [K], treated as constants.
         control_variate: whether to subtract the noise of the sampled actions (`vmpo.control_variate`).
+        decoupled: whether a Gaussian's mean and standard deviation are each fitted with the other one
+            of pi_old (`engine.distributions.decoupled`).
 
     Raises:
         TypeError: the two distributions are of different kinds.
     """
     match old, new:
         case DiagonalGaussian(), DiagonalGaussian():
-            return _gaussian(old, new, actions, weights, alphas, control_variate)
+            return _gaussian(old, new, actions, weights, alphas, control_variate, decoupled)
         case Categorical(), Categorical():
             return _categorical(old, new, actions, weights, alphas, control_variate)
     raise TypeError(f"no M-step from {type(old).__name__} to {type(new).__name__}")
@@ -65,6 +69,7 @@ def _gaussian(
     weights: Tensor,
     alphas: Tensor,
     control_variate: bool,
+    decoupled: bool,
 ) -> MStep:
     """With z = (a - mu) / sigma and q = (sigma_old / sigma)^2, per row and dimension.
 
@@ -72,25 +77,26 @@ def _gaussian(
     d/dsigma = - w (z^2 - 1) / sigma + alpha_Sigma / B (1 - q) / sigma
 
     The control variate takes 1 / B off w and adds, with m = (mu - mu_old) / sigma, the gradient of
-    -E log pi / B: m / (sigma B) and (1 - q - m^2) / (sigma B).
+    -E log pi / B: m / (sigma B) and (1 - q - m^2) / (sigma B). Decoupled, sigma is sigma_old in the first
+    line, mu is mu_old in the second one.
     """
     rows = len(weights)
     alpha_mean, alpha_covariance = (alphas / rows).unbind()
-    inverse = new.std.reciprocal()
-    z = (actions - new.mean) * inverse
+    inverse, old_inverse = new.std.reciprocal(), old.std.reciprocal()
+    shift, ratio = (new.mean - old.mean) * old_inverse, old.std / new.std  # exactly 1 where unmoved
+    excess = 1.0 - ratio.square()
+    mean_pull, std_pull = shift * old_inverse * alpha_mean, excess * inverse * alpha_covariance
+    scale, centre = (old_inverse, old.mean) if decoupled else (inverse, new.mean)
     if control_variate:
         weights = weights - 1.0 / rows
-    weighted = weights.unsqueeze(1) * inverse
-    shift = (new.mean - old.mean) / old.std
-    ratio = old.std / new.std
-    excess = 1.0 - ratio.square()
-    mean_pull, std_pull = shift / old.std * alpha_mean, excess * inverse * alpha_covariance
-    if control_variate:
-        moved = shift * ratio
-        mean_pull = torch.addcmul(mean_pull, moved, inverse, value=1.0 / rows)
-        std_pull = torch.addcmul(std_pull, excess - moved.square(), inverse, value=1.0 / rows)
-    mean_gradient = torch.addcmul(mean_pull, weighted, z, value=-1.0)
-    std_gradient = torch.addcmul(std_pull, weighted, z.square() - 1.0, value=-1.0)
+        moved = shift if decoupled else shift * ratio
+        mean_pull = torch.addcmul(mean_pull, moved, scale, value=1.0 / rows)
+        spread = excess if decoupled else excess - moved.square()
+        std_pull = torch.addcmul(std_pull, spread, inverse, value=1.0 / rows)
+    columns = weights.unsqueeze(1)
+    mean_gradient = torch.addcmul(mean_pull, columns * scale, (actions - new.mean) * scale, value=-1.0)
+    surprise = ((actions - centre) * inverse).square() - 1.0
+    std_gradient = torch.addcmul(std_pull, columns * inverse, surprise, value=-1.0)
     mean_kl = 0.5 * shift.square().sum()
     covariance_kl = -ratio.log().sum() - 0.5 * excess.sum()
     return MStep((mean_gradient, std_gradient), torch.stack((mean_kl, covariance_kl)) / rows)

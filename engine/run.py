@@ -16,7 +16,7 @@ from engine.channel import Channel
 from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from engine.config import Config
 from engine.envs.base import ContinuousActions
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.events import (
     CheckpointSaved,
@@ -27,6 +27,7 @@ from engine.events import (
     RunPaused,
     RunResumed,
     RunStarted,
+    SettingChanged,
     UpdateCompleted,
     Warned,
 )
@@ -172,8 +173,9 @@ class Trainer:
         return continued
 
     def _loop(self) -> None:
-        training, config = self._training, self.config
-        while self._stop is None and training.env_steps < config.run.total_steps:
+        training = self._training
+        while self._stop is None and training.env_steps < self.config.run.total_steps:
+            config = self.config
             before = training.env_steps
             metrics, episodes = training.iterate()
             crossed = _crossing(before, training.env_steps)
@@ -212,8 +214,29 @@ class Trainer:
                 self._evaluate()
             case commands.CheckpointNow():
                 self._save()
+            case commands.ChangeSetting():
+                self._change(command.key, command.value)
             case commands.Stop():
                 self._stop = command
+
+    def _change(self, key: str, value: float) -> None:
+        """Change a setting; one that cannot be changed so is reported and training goes on."""
+        try:
+            changed = self.config.changed_live(key, value)
+        except ConfigError as error:
+            self._recorder.emit(Warned(f"setting not changed: {error}"))
+            return
+        section, _, name = key.partition(".")
+        before, after = (getattr(getattr(config, section), name) for config in (self.config, changed))
+        self.config = changed
+        self._training.reconfigure(changed)
+        self._recorder.emit(
+            SettingChanged(key, before, after, self._training.env_steps, self._training.updates)
+        )
+        try:
+            self._directory.write_config(changed)
+        except CheckpointError as error:
+            self._recorder.emit(Warned(str(error)))
 
     def _evaluate(self) -> EvaluationResult:
         training = self._training

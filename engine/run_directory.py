@@ -61,10 +61,21 @@ class RunDirectory:
             raise ConfigError(f"{path} holds a run already; continue it with: vmpo resume {path}")
         try:
             directory.path.mkdir(parents=True, exist_ok=True)
-            replace_atomically(directory.config, config.to_toml().encode())
         except OSError as error:
             raise CheckpointError(f"cannot create the run directory {path}: {error.strerror}") from error
+        directory.write_config(config)
         return directory
+
+    def write_config(self, config: Config) -> None:
+        """Write config.toml.
+
+        Raises:
+            CheckpointError: the disk refuses.
+        """
+        try:
+            replace_atomically(self.config, config.to_toml().encode())
+        except OSError as error:
+            raise CheckpointError(f"cannot write {self.config}: {error.strerror}") from error
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:

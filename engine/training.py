@@ -102,6 +102,11 @@ class Training:
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
         return metrics, episodes
 
+    def reconfigure(self, config: Config) -> None:
+        """Take over settings that changed while the run is under way (`engine.config.LIVE`)."""
+        self.config = config
+        self.learner.reconfigure(config)
+
     def evaluate(self) -> EvaluationResult:
         """Score the policy deterministically on environments of its own."""
         if self._evaluation_env is None:

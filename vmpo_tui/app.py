@@ -18,8 +18,8 @@ from vmpo_tui import run_view
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
-from vmpo_tui.screens.dialogs import FailureDialog, HelpDialog, StopDialog
-from vmpo_tui.session import Session
+from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, HelpDialog, LeaveDialog, StopDialog
+from vmpo_tui.session import Source
 from vmpo_tui.terminal import Output, terminal_is_gone
 from vmpo_tui.widgets.tabs import ScreenTabs
 
@@ -34,7 +34,7 @@ class VmpoApp(App[int]):
     TITLE = "vmpo-tui"
     BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS, *screen_bindings(TABS)]
 
-    def __init__(self, session: Session, output: Output | None = None) -> None:
+    def __init__(self, session: Source, output: Output | None = None) -> None:
         super().__init__()
         self.session = session
         self.view = run_view.RunView()
@@ -60,7 +60,7 @@ class VmpoApp(App[int]):
         events = self.session.drain()
         for event in events:
             self.view = run_view.apply(self.view, event)
-            if self._output and isinstance(event, RunStarted):
+            if self._output and isinstance(event, RunStarted) and not self.session.attached:
                 self._output.move_to(Path(event.run_dir) / "engine.log")
         self._behind |= bool(events)
         at_once = any(not isinstance(event, UpdateCompleted) for event in events)
@@ -71,7 +71,7 @@ class VmpoApp(App[int]):
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
         if not self._leaving and terminal_is_gone():
             self.on_signal(signal.SIGHUP)
-        if self._leaving and (self.view.over or not self.session.running):
+        if self._leaving and (self.session.attached or self.view.over or not self.session.running):
             self.exit(self.exit_code())
 
     def exit_code(self) -> int:
@@ -83,7 +83,7 @@ class VmpoApp(App[int]):
     def on_signal(self, signum: int) -> None:
         """Save, stop and leave, as a signal asks; called between any two instructions of the main thread."""
         self._signal = signum
-        self._leave(save=True)
+        self._part("leave" if self.session.attached else "save")
         self.session.end_process_when_over(self.exit_code())
 
     def _show(self) -> None:
@@ -138,10 +138,10 @@ class VmpoApp(App[int]):
 
     def action_stop(self) -> None:
         """Ask how to stop; a run that is over is simply left."""
-        if self.view.over:
+        if self.view.over or not self.session.running:
             self.exit(self.exit_code())
-        elif not isinstance(self.screen, StopDialog):
-            self.push_screen(StopDialog(), self._stop)
+        elif not isinstance(self.screen, ChoiceDialog):
+            self.push_screen(LeaveDialog() if self.session.attached else StopDialog(), self._stop)
 
     def action_interrupt(self) -> None:
         """Ask, then save and stop, then leave at once."""
@@ -152,10 +152,11 @@ class VmpoApp(App[int]):
             self.action_stop()
         elif self._interrupts == 2:
             self._signal = signal.SIGINT
-            if isinstance(self.screen, StopDialog):
-                self.screen.dismiss("save")
+            choice = "leave" if self.session.attached else "save"
+            if isinstance(self.screen, ChoiceDialog):
+                self.screen.dismiss(choice)
             else:
-                self._stop("save")
+                self._stop(choice)
         else:
             self.exit(SIGNALLED + signal.SIGINT)
 
@@ -163,12 +164,18 @@ class VmpoApp(App[int]):
         if not choice:
             self._interrupts = 0
             return
-        self._leave(save=choice == "save")
+        self._part(choice)
         self._show()
 
-    def _leave(self, *, save: bool) -> None:
-        self._leaving = True
-        self.session.send(commands.Stop(save=save))
+    def _part(self, choice: str) -> None:
+        """Part from the run: leave, detach, save or discard; nothing is drawn, a signal may have come."""
+        self._leaving = choice == "leave" or not self.session.attached
+        if choice == "leave":
+            return
+        if choice == "detach":
+            self.session.detach()
+        else:
+            self.session.send(commands.Stop(save=choice == "save"))
         self.view = run_view.request_stop(self.view)
 
     def _request(self, command: commands.Command, text: str) -> None:

@@ -19,7 +19,6 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column
 from rich.text import Text
 
-from engine.channel import Channel
 from engine.events import (
     EvaluationCompleted,
     Event,
@@ -29,6 +28,7 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
+from vmpo_tui.control import SteerableChannel
 from vmpo_tui.text import printable
 
 LINE_SECONDS = 10.0
@@ -58,7 +58,7 @@ class Display(Protocol):
     ) -> None: ...
 
 
-class ConsoleChannel(Channel):
+class ConsoleChannel(SteerableChannel):
     """A channel whose reader is a display: events are shown at once and never wait."""
 
     def __init__(self, display: Display) -> None:
@@ -68,6 +68,7 @@ class ConsoleChannel(Channel):
 
     def emit(self, event: Event) -> None:
         """Show an event. A terminal that has gone away never stops the run."""
+        self.open_or_close(event)
         if self._lost:
             return
         try:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from engine import commands
 from vmpo_tui.app import FAILED, VmpoApp
-from vmpo_tui.session import Session
+from vmpo_tui.session import Source
 from vmpo_tui.terminal import stop_signals, terminal_for_the_screen
 
 
-def run_app(session: Session) -> int:
+def run_app(session: Source) -> int:
     """Open the application and return the exit code; the terminal is restored whatever happens."""
     with terminal_for_the_screen() as output:
         app = VmpoApp(session, output)
         with stop_signals(app.on_signal):
             code = app.run()
     if code is None:  # the application itself broke: its run is saved all the same
-        session.send(commands.Stop())
+        if not session.attached:
+            session.send(commands.Stop())
         session.join(timeout=60.0)
         return FAILED
     if app.view.over:

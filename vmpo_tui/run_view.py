@@ -38,6 +38,10 @@ class Series:
         self._data[:, self._size] = x, y
         self._size += 1
 
+    def truncate_after(self, x: float) -> None:
+        """Drop the points beyond an abscissa."""
+        self._size = int(np.searchsorted(self.x, x, side="right"))
+
     @property
     def x(self) -> NDArray[np.float64]:
         """Abscissae so far, a view."""
@@ -67,6 +71,11 @@ class History:
         for name, value in metrics.items():
             self.metrics.setdefault(name, Series()).append(step, value)
 
+    def truncate_after(self, step: float) -> None:
+        """Drop what came after a step that a run was resumed from."""
+        for series in (*self.metrics.values(), self.episodes, self.evaluations, self.deviations):
+            series.truncate_after(step)
+
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
@@ -78,6 +87,14 @@ class LogLine:
     text: str
     kind: str
     """info, score, good, warning or error; decides the colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A step at which somebody changed something, for every chart to show."""
+
+    env_steps: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,10 @@ class RunView:
     """Smoothed over the last updates."""
     bounds: Mapping[str, float] = field(default_factory=dict)
     """Bound of each constraint by metric name (kl/mean, kl/covariance, kl/policy, estep/kl)."""
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of the run by section, as they are now."""
+    markers: tuple[Marker, ...] = ()
+    """What was changed during the run."""
     latest: Mapping[str, float] = field(default_factory=dict)
     """The newest row of metrics."""
     episode_return: float | None = None
@@ -158,9 +179,8 @@ def apply(view: RunView, event: events.Event) -> RunView:
 
 def _started(view: RunView, event: events.RunStarted) -> RunView:
     vmpo = event.config.get("vmpo", {})
-    names = {"kl/mean": "epsilon_mu", "kl/covariance": "epsilon_sigma", "kl/policy": "epsilon_mu"}
-    names["estep/kl"] = "epsilon_eta"
     verb = "resumed" if event.env_steps else "started"
+    view.history.truncate_after(event.env_steps)
     view = replace(
         view,
         env_id=printable(event.env_id),
@@ -171,7 +191,12 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
         total_steps=event.total_steps,
         env_steps=event.env_steps,
         updates=event.updates,
-        bounds={metric: float(vmpo[key]) for metric, key in names.items() if key in vmpo},
+        failure=None,
+        finish=None,
+        config=event.config,
+        bounds={
+            metric: float(vmpo[key]) for key, metrics in BOUNDS.items() if key in vmpo for metric in metrics
+        },
     )
     return note(view, f"{verb} {event.env_id}, seed {event.seed}, in {event.run_dir}")
 
@@ -213,6 +238,28 @@ def _evaluated(view: RunView, event: events.EvaluationCompleted) -> RunView:
     return note(view, text, "score")
 
 
+BOUNDS: Mapping[str, tuple[str, ...]] = {
+    "epsilon_mu": ("kl/mean", "kl/policy"),
+    "epsilon_sigma": ("kl/covariance",),
+    "epsilon_eta": ("estep/kl",),
+}
+"""Metrics that each bound in the [vmpo] settings holds for."""
+
+
+def _changed(view: RunView, event: events.SettingChanged) -> RunView:
+    section, _, name = event.key.partition(".")
+    config = {**view.config, section: {**view.config.get(section, {}), name: event.after}}
+    bounds = {**view.bounds, **dict.fromkeys(BOUNDS.get(name, ()), event.after)}
+    total = int(event.after) if event.key == "run.total_steps" else view.total_steps
+    marker = Marker(event.env_steps, f"{event.key} {_setting(event.before)} → {_setting(event.after)}")
+    view = replace(view, config=config, bounds=bounds, total_steps=total, markers=(*view.markers, marker))
+    return note(view, marker.text, "good")
+
+
+def _setting(value: float) -> str:
+    return si(value) if abs(value) >= 1000 else f"{value:g}"
+
+
 def _finished(view: RunView, event: events.RunFinished) -> RunView:
     view = replace(view, state="finished", finish=event, seconds=event.seconds)
     texts = {"completed": "target reached", "stopped": "saved and stopped", "discarded": "stopped, not saved"}
@@ -239,6 +286,7 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
     events.CheckpointSaved: _saved,
     events.RunPaused: lambda view, event: note(replace(view, state="paused"), "paused"),
     events.RunResumed: lambda view, event: note(replace(view, state="training"), "training goes on"),
+    events.SettingChanged: _changed,
     events.Warned: lambda view, event: note(view, event.message, "warning"),
     events.RunFinished: _finished,
     events.RunFailed: _failed,

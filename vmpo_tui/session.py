@@ -1,4 +1,4 @@
-"""The engine's thread: the only module that knows there is one."""
+"""The engine's thread: the only module that knows there is one; and what the screens ask of a run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,47 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from engine.channel import Channel
-from engine.commands import Command
+from engine.commands import Command, Stop
 from engine.events import Event, RunFailed
+from vmpo_tui.control import SteerableChannel
 
 if TYPE_CHECKING:
+    from engine.channel import Channel
     from engine.run import RunSummary
 
-Train = Callable[[Channel], "RunSummary"]
+Train = Callable[["Channel"], "RunSummary"]
 """Trains a run to its end over a channel; imports the engine itself, so that the screen comes first."""
+
+
+class Source(Protocol):
+    """A run that the screens show and steer: this process's own, or another's."""
+
+    attached: bool
+    """Whether the run is another process's, which goes on when the screens are left."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there may be more to come."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def drain(self) -> list[Event]:
+        """Take every event since the last call."""
+
+    def send(self, command: Command) -> None:
+        """Send a command, to be carried out between two iterations."""
+
+    def detach(self) -> None:
+        """Have the run go on without the screens once they are left."""
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end of what runs in this process, at most ``timeout`` seconds."""
+
+    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+        """End this process a while after the run's part in it, whatever the screens do."""
 
 
 class Session:
@@ -27,9 +57,13 @@ class Session:
     and an engine error would end the application.
     """
 
+    attached = False
+
     def __init__(self, train: Train) -> None:
         self._train = train
-        self._channel = Channel()
+        self.detached = False
+        """Whether another process is to go on with the run."""
+        self._channel = SteerableChannel()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.summary: RunSummary | None = None
         self.error: BaseException | None = None
@@ -45,6 +79,11 @@ class Session:
     def send(self, command: Command) -> None:
         """Send a command; the engine reads it between two iterations."""
         self._channel.send(command)
+
+    def detach(self) -> None:
+        """Save and stop: a process without a screen then resumes exactly there."""
+        self.detached = True
+        self.send(Stop())
 
     def join(self, timeout: float) -> bool:
         """Wait for the engine to end, at most ``timeout`` seconds; return whether it has."""

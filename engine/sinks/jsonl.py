@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.events import Event
+from engine.events import KINDS, Event
 from engine.files import replace_atomically
 
 
@@ -77,6 +77,26 @@ def event_row(event: Event) -> dict[str, Any]:
     fields = {field.name: getattr(event, field.name) for field in dataclasses.fields(event)}
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return {"event": type(event).__name__, "time": now, **fields}
+
+
+def event_from_row(row: Mapping[str, Any]) -> Event | None:
+    """Return the event that `event_row` described; None for one of an unknown kind or shape.
+
+    Fields that are missing take their defaults and unknown ones are passed over, so that files of other
+    versions can be read.
+    """
+    kind = KINDS.get(str(row.get("event")))
+    if kind is None:
+        return None
+    values = {}
+    for field in dataclasses.fields(kind):
+        if field.name in row:
+            value = row[field.name]
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError:
+        return None
 
 
 def _finite(value: Any) -> Any:

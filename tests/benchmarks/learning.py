@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,8 @@ def run_all(wanted: list[Row], data: Path, jobs: int) -> None:
     print(f"{len(wanted)} runs wanted, {len(wanted) - len(missing)} there already", flush=True)
     data.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(jobs) as pool:
-        for row in pool.map(_run_in_a_process, missing):
+        for done in as_completed([pool.submit(_run_in_a_process, row) for row in missing]):
+            row = done.result()
             with data.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             score = row["deterministic"]["mean"]

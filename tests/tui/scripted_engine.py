@@ -169,3 +169,12 @@ async def until(pilot: Pilot[int], what: str, condition: Callable[[], bool]) -> 
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         await pilot.pause(0.01)
     await pilot.pause()
+
+
+async def shown(pilot: Pilot[int], selector: str) -> None:
+    """Wait until a widget of the topmost screen has its place on the terminal and can be clicked."""
+    await until(
+        pilot,
+        f"{selector} on the screen",
+        lambda: any(widget.region.area for widget in pilot.app.screen.query(selector)),
+    )

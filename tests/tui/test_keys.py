@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.widgets import Static
 
 from engine import commands
-from tests.tui.scripted_engine import ScriptedEngine, until
+from tests.tui.scripted_engine import ScriptedEngine, shown, until
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import HelpDialog, StopDialog
@@ -136,14 +136,15 @@ async def test_q_asks_and_stops(engine, key, save):
 
 @pytest.mark.parametrize(
     ("button", "received"),
-    [("#save", [commands.Stop()]), ("#discard", [commands.Stop(save=False)]), ("#keep", [])],
+    [("#save", [commands.Stop()]), ("#discard", [commands.Stop(save=False)]), ("#nothing", [])],
 )
 async def test_the_stop_dialog_answers_to_the_mouse(engine, button, received):
     async with engine.app.run_test(size=(80, 24)) as pilot:
         await until(pilot, "training", lambda: engine.app.view.state == "training")
         await pilot.press("q")
-        await until(pilot, "the question", lambda: isinstance(engine.app.screen, StopDialog))
+        await shown(pilot, button)
         await pilot.click(button)
+        await until(pilot, "the dashboard", lambda: isinstance(engine.app.screen, Dashboard))
         await until(pilot, "the answer", lambda: engine.received == received)
 
 

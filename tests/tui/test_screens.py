@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input, RichLog
 
-from tests.tui.scripted_engine import until
+from tests.tui.scripted_engine import shown, until
 from vmpo_tui.screens import SCREENS, TABS
 from vmpo_tui.widgets.tabs import ScreenTabs
 
@@ -34,6 +34,7 @@ async def test_a_click_on_a_tab_switches(engine, size):
     async with engine.app.run_test(size=size) as pilot:
         await until(pilot, "the start", lambda: engine.app.view.state != "starting")
         for label in (TABS[-1][1], TABS[0][1]):
+            await shown(pilot, "ScreenTabs")
             place = engine.app.screen.query_one(ScreenTabs).text.index(
                 f" {dict(map(reversed, TABS))[label]} "
             )

@@ -17,7 +17,7 @@ from vmpo_tui.session import Session
 def run(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VMPO_RUNS", raising=False)
-    monkeypatch.setattr("vmpo_tui.cli.terminal._on_a_terminal", lambda: True)
+    monkeypatch.setattr("vmpo_tui.cli.terminal.on_a_terminal", lambda: True)
     runner = Runner(capsys)
     return lambda *arguments: runner(*arguments, app=app, name="vmpo-tui")
 

@@ -132,6 +132,7 @@ def test_presets_by_name() -> None:
     paper = config_for("Ant-v5", "paper")
     assert (paper.env.id, paper.vmpo.epochs, paper.vmpo.target_update_period) == ("Ant-v5", 1, 100)
     assert not paper.vmpo.control_variate
+    assert not paper.vmpo.decoupled
     assert config_for("Ant-v5", "locomotion") == config_for("Ant-v5")
     with pytest.raises(ConfigError, match="no preset 'papr'; did you mean 'paper'"):
         config_for("Ant-v5", "papr")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine import vmpo
+from engine import distributions, vmpo
 from engine.agent import Agent
 from engine.config import Config
 from engine.distributions import (
@@ -44,15 +44,18 @@ def objective(
     alphas: Tensor,
     *,
     control_variate: bool = False,
+    decoupled: bool = False,
 ) -> tuple[Tensor, list[Tensor]]:
-    """The M-step's loss as the paper writes it, with the control variate if wanted."""
+    """The M-step's loss as the paper writes it, with what `m_step` adds on request."""
     parts = [
         vmpo.constraint_loss(kl, alpha, 0.0)[1] for kl, alpha in zip(kl_parts(old, new), alphas, strict=True)
     ]
-    log_prob = new.log_prob(actions)
-    total = vmpo.policy_loss(log_prob, weights) + sum(part.penalty for part in parts)
-    if control_variate:
-        total = total + vmpo.control_variate(log_prob, expected_log_prob(old, new))
+    total = torch.stack([part.penalty for part in parts]).sum()
+    for part in distributions.decoupled(old, new) if decoupled else (new,):
+        log_prob = part.log_prob(actions)
+        total = total + vmpo.policy_loss(log_prob, weights)
+        if control_variate:
+            total = total + vmpo.control_variate(log_prob, expected_log_prob(old, part))
     return total, [part.kl for part in parts]
 
 
@@ -70,18 +73,22 @@ def random_distributions(seed: int, continuous: bool) -> tuple[Distribution, Dis
 
 
 @pytest.mark.parametrize("continuous", [True, False])
+@pytest.mark.parametrize("decoupled", [True, False])
 @pytest.mark.parametrize("control_variate", [True, False])
 @pytest.mark.parametrize("seed", range(10))
-def test_gradients_of_the_distribution(seed: int, control_variate: bool, continuous: bool) -> None:
+def test_gradients_of_the_distribution(
+    seed: int, control_variate: bool, decoupled: bool, continuous: bool
+) -> None:
     old, new = random_distributions(seed, continuous)
     generator = torch.Generator().manual_seed(seed + 100)
     actions = new.sample(generator).detach()
     weights = torch.rand(ROWS, generator=generator)
     alphas = torch.tensor([0.7, 3.0])[: len(new.constraints)]
-    total, kls = objective(old, new, actions, weights, alphas, control_variate=control_variate)
+    options = {"control_variate": control_variate, "decoupled": decoupled}
+    total, kls = objective(old, new, actions, weights, alphas, **options)
     expected = torch.autograd.grad(total, new.parameters)
     with torch.no_grad():
-        found = m_step(old, new, actions, weights, alphas, control_variate=control_variate)
+        found = m_step(old, new, actions, weights, alphas, **options)
     for mine, autograd in zip(found.gradients, expected, strict=True):
         torch.testing.assert_close(mine, autograd)
     torch.testing.assert_close(found.kls, torch.stack(kls).detach())
@@ -111,6 +118,17 @@ def test_the_control_variate_keeps_the_mean_and_takes_the_noise(continuous: bool
     error = (plain - controlled).std(0) / math.sqrt(draws)
     assert ((plain.mean(0) - controlled.mean(0)).abs() < 5 * error).all()
     assert controlled.var(0).sum() < 0.3 * plain.var(0).sum()
+
+
+def test_a_moving_mean_draws_in_a_coupled_sigma_and_leaves_a_decoupled_one() -> None:
+    old = DiagonalGaussian(torch.zeros(ROWS, 1), torch.ones(ROWS, 1))
+    moved = DiagonalGaussian(torch.ones(ROWS, 1), torch.ones(ROWS, 1))
+    actions = torch.ones(ROWS, 1)  # fits sigma as it is: one sigma away from the old mean
+    weights, alphas = torch.full((ROWS,), 1.0 / ROWS), torch.zeros(2)
+    coupled = m_step(old, moved, actions, weights, alphas).gradients[1]
+    apart = m_step(old, moved, actions, weights, alphas, decoupled=True).gradients[1]
+    assert (coupled > 0).all()
+    assert torch.equal(apart, torch.zeros(ROWS, 1))
 
 
 def test_two_kinds_of_policy_are_refused() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from vmpo_tui.cli import doctor, listings, options, training
+from vmpo_tui.cli import attach, doctor, listings, options, training
 
 app = typer.Typer(
     name="vmpo",
@@ -23,6 +23,7 @@ def root(context: typer.Context, version: options.Version = False) -> None:
 
 app.command("train")(training.train)
 app.command("resume")(training.resume)
+app.command("attach")(attach.attach)
 app.command("eval")(training.evaluate)
 app.command("runs")(listings.runs)
 app.command("envs")(listings.envs)

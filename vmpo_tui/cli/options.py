@@ -60,9 +60,17 @@ def _choice(flag: str, section: str, key: str, help_text: str) -> Any:
     )
 
 
-EnvArgument = Annotated[
-    str,
-    typer.Argument(metavar="ENV", help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."),
+_ENV_HELP = "A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."
+EnvArgument = Annotated[str, typer.Argument(metavar="ENV", help=_ENV_HELP)]
+OptionalEnvArgument = Annotated[str | None, typer.Argument(metavar="ENV", show_default=False, help=_ENV_HELP)]
+Attach = Annotated[
+    str | None,
+    typer.Option(
+        "--attach",
+        metavar="RUN",
+        show_default="none",
+        help="Watch and steer a run that another process trains, as `vmpo attach RUN` does.",
+    ),
 ]
 RunArgument = Annotated[
     str, typer.Argument(metavar="RUN", help="A run directory, or its name in `vmpo runs`.")

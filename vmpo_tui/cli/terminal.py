@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from engine.errors import ConfigError
 from vmpo_tui.cli import options
+from vmpo_tui.cli.attach import on_a_terminal, watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,23 +17,12 @@ if TYPE_CHECKING:
     from engine.config import Config
     from engine.trainer import RunSummary
 
-if TYPE_CHECKING:
-    from engine.channel import Channel
-    from engine.run import RunSummary
-
 app = typer.Typer(name="vmpo-tui", context_settings=options.CONTEXT, pretty_exceptions_enable=False)
 
 
 @app.command()
 def open_application(
-    env_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="ENV",
-            show_default=False,
-            help="A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`.",
-        ),
-    ] = None,
+    env_id: options.OptionalEnvArgument = None,
     steps: options.Steps = None,
     seed: options.Seed = None,
     run_dir: options.RunDir = None,
@@ -45,19 +34,24 @@ def open_application(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    attach: options.Attach = None,
     version: options.Version = False,
 ) -> None:
     """Train an agent on a screen: watch it learn, steer the run with single keys.
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
+    if attach is not None:
+        if env_id is not None:
+            raise ConfigError("--attach shows a run that is there: name no environment with it")
+        raise typer.Exit(watch(attach))
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
     overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
-    if not _on_a_terminal():
+    if not on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 
     from engine.envs import check_env
@@ -70,12 +64,9 @@ def open_application(
     raise typer.Exit(_train_on_screen(settings, directory))
 
 
-def _on_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
 def _train_on_screen(settings: Config, directory: Path) -> int:
     """Open the application on a new run; once it has closed, say how the run ended."""
+    from vmpo_tui.cli.attach import go_on_without_a_screen
     from vmpo_tui.cli.headless import write_summary
     from vmpo_tui.launch import run_app
     from vmpo_tui.session import Session
@@ -89,6 +80,8 @@ def _train_on_screen(settings: Config, directory: Path) -> int:
     code = run_app(session)
     if session.error is not None:
         raise session.error
-    if session.summary is not None:
+    if session.detached and session.summary is not None and session.summary.reason == "stopped":
+        go_on_without_a_screen(session.summary.run_dir)
+    elif session.summary is not None:
         write_summary(session.summary, settings.env.id)
     return code

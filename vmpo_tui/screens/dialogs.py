@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from typing import ClassVar
+
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+from textual.widgets.button import ButtonVariant
 
 from engine.events import RunFailed
 from vmpo_tui.text import printable, si
@@ -21,37 +27,69 @@ DIALOG_CSS = """
 """
 
 
-class StopDialog(ModalScreen[str]):
-    """Asks how to stop; dismissed with save, discard or nothing."""
+class ChoiceDialog(ModalScreen[str]):
+    """Asks a question; dismissed with the chosen answer, or with an empty one to leave things as they are."""
 
+    QUESTION: ClassVar[tuple[str, str]]
+    """Title, and what happens meanwhile."""
+    CHOICES: ClassVar[tuple[tuple[str, str, str], ...]]
+    """Key, answer and text of each choice; the last one answers nothing."""
     DEFAULT_CSS = (
-        DIALOG_CSS.format(name="StopDialog", width=52, colour="$warning")
+        DIALOG_CSS.format(name="ChoiceDialog", width=52, colour="$warning")
         + """
-    StopDialog Button { width: 1fr; margin-top: 1; }
+    ChoiceDialog Button { width: 1fr; margin-top: 1; }
     """
     )
-    BINDINGS = [
-        Binding("s", "choose('save')", "save and stop", id="stop.save"),
-        Binding("d", "choose('discard')", "discard", id="stop.discard"),
-        Binding("escape,q,k", "choose('')", "keep training", id="stop.keep"),
-    ]
+    BINDINGS = [Binding("escape,q,k", "choose('')", "leave things as they are", id="choice.none")]
 
     def compose(self) -> ComposeResult:
-        """Ask the question with its three answers."""
+        """Ask the question with its answers."""
+        variants: Iterator[ButtonVariant] = itertools.chain(["primary"], itertools.repeat("default"))
+        title, meanwhile = self.QUESTION
         with Vertical() as box:
-            box.border_title = "stop training?"
-            yield Static("Training goes on until you choose.", markup=False)
-            yield Button("s  save a checkpoint and stop", id="save", variant="primary")
-            yield Button("d  stop without saving", id="discard", variant="error")
-            yield Button("esc  keep training", id="keep")
+            box.border_title = title
+            yield Static(meanwhile, markup=False)
+            for key, answer, text in self.CHOICES:
+                variant = "error" if answer == "discard" else next(variants)
+                yield Button(f"{key}  {text}", id=answer or "nothing", variant=variant)
+
+    def on_key(self, event: events.Key) -> None:
+        """Answer with a key."""
+        for key, answer, _ in self.CHOICES:
+            if event.key == key:
+                event.stop()
+                self.dismiss(answer)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer with a button."""
-        self.action_choose("" if event.button.id == "keep" else str(event.button.id))
+        self.dismiss("" if event.button.id == "nothing" else str(event.button.id))
 
     def action_choose(self, choice: str) -> None:
-        """Answer with a key."""
+        """Answer with one of the keys that every question has."""
         self.dismiss(choice)
+
+
+class StopDialog(ChoiceDialog):
+    """How to stop a run that this process trains."""
+
+    QUESTION = "stop training?", "Training goes on until you choose."
+    CHOICES = (
+        ("s", "save", "save a checkpoint and stop"),
+        ("b", "detach", "leave; it goes on in the background"),
+        ("d", "discard", "stop without saving"),
+        ("esc", "", "keep training"),
+    )
+
+
+class LeaveDialog(ChoiceDialog):
+    """How to part from a run that another process trains."""
+
+    QUESTION = "leave this run?", "Another process trains it."
+    CHOICES = (
+        ("l", "leave", "leave; it goes on"),
+        ("s", "save", "have it save a checkpoint and stop"),
+        ("esc", "", "keep watching"),
+    )
 
 
 class HelpDialog(ModalScreen[None]):

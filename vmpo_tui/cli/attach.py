@@ -1,0 +1,64 @@
+"""`vmpo attach`, and the hand-over of a run to a process without a screen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import typer
+
+from engine.errors import ConfigError
+from vmpo_tui.cli import options
+
+
+def attach(run: options.RunArgument) -> None:
+    """Watch a run that another process trains, and steer it, on the screens of vmpo-tui.
+
+    Leaving changes nothing for the run; any number of viewers may watch.
+    """
+    raise typer.Exit(watch(run))
+
+
+def watch(run: str) -> int:
+    """Open the application on a run by its name or path and return the exit code.
+
+    Raises:
+        CheckpointError: there is no such run.
+        ConfigError: this is no terminal.
+    """
+    from vmpo_tui.cli.training import find_run
+    from vmpo_tui.following import Follower
+
+    follower = Follower(find_run(run))
+    if not on_a_terminal():
+        raise ConfigError(
+            "attaching needs a terminal; without one, see `vmpo runs` and the run's metrics.jsonl"
+        )
+
+    from vmpo_tui.launch import run_app
+
+    return run_app(follower)
+
+
+def go_on_without_a_screen(run_dir: Path) -> None:
+    """Resume a run in a process of a session of its own, which no terminal's end concerns.
+
+    It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe.
+    """
+    from engine.run_directory import RunDirectory
+    from vmpo_tui.cli.headless import display_path
+
+    command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), "--no-progress"]
+    with RunDirectory(run_dir).log.open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    process.returncode = 0  # it outlives this one on purpose: nobody waits for it
+    where = display_path(run_dir)
+    typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+
+
+def on_a_terminal() -> bool:
+    """Return whether there is a terminal to draw on and to read keys from."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,191 @@
+"""A run of another process, read from its files as they grow and steered through its socket."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.commands import Command
+from engine.errors import CheckpointError
+from engine.events import Event, RunFailed, RunFinished, RunStarted, UpdateCompleted, Warned
+from engine.run_directory import RunDirectory
+from engine.sinks.jsonl import event_from_row
+from vmpo_tui.control import send_command
+
+SLICE_SECONDS = 0.05
+"""What one call of `Follower.drain` may take while there is much to read."""
+BLOCK_BYTES = 1 << 18
+
+
+class Follower:
+    """Gives the screens what a `Session` gives them, for a run that another process trains, or none does.
+
+    Raises:
+        CheckpointError: there is no run at the path.
+    """
+
+    attached = True
+
+    def __init__(self, path: Path) -> None:
+        self.directory = RunDirectory.open(path)
+        self._metrics = GrowingRows(self.directory.metrics)
+        self._events = GrowingRows(self.directory.events)
+        self._next_event: Event | None = None
+        self._updates = 0.0
+        self._answers: list[Event] = []
+        self._caught_up = False
+        self._over = False
+
+    def start(self) -> None:
+        """Nothing to start: reading begins with `drain`."""
+
+    @property
+    def running(self) -> bool:
+        """Whether there may be more to come."""
+        return not self._over
+
+    def drain(self) -> list[Event]:
+        """Return what is new; a long history comes in slices, oldest first."""
+        answers, self._answers = self._answers, []
+        deadline = time.monotonic() + SLICE_SECONDS
+        found = [*answers, *self._merged(deadline)]
+        self._caught_up = time.monotonic() < deadline
+        if self._caught_up and not self._over and not self.directory.held():
+            found += self._merged(time.monotonic() + SLICE_SECONDS)  # its last words, said since
+            if not any(isinstance(event, RunFinished | RunFailed) for event in found):
+                found.append(Warned("no process trains this run at the moment"))
+            self._over = True
+        return found
+
+    def send(self, command: Command) -> None:
+        """Send a command to the process that trains; a refusal comes back as an event."""
+        try:
+            send_command(self.directory.path, command)
+        except CheckpointError as error:
+            self._answers.append(Warned(str(error)))
+
+    def detach(self) -> None:
+        """Nothing to do: the run goes on anyway."""
+
+    def join(self, timeout: float) -> bool:
+        """Return at once: nothing of the run is in this process."""
+        del timeout
+        return True
+
+    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+        """End the process after ``grace`` seconds: nothing here waits for the run."""
+        timer = threading.Timer(grace, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+
+    def _merged(self, deadline: float) -> Iterator[Event]:
+        """Yield metric rows and events in the order of their steps, as far as they go until a deadline."""
+        while time.monotonic() < deadline:
+            self._next_event = self._next_event or self._read_event()
+            row = self._metrics.peek()
+            if self._metrics.replaced:  # by a resumed run, which may have said so since
+                self._metrics.replaced = False
+                continue
+            limit = _steps(self._next_event)
+            if row is not None and (limit is None or row.get("env_steps", 0) <= limit):
+                self._metrics.take()
+                yield from self._fresh(row)
+            elif self._next_event is not None:
+                yield self._taken_event()
+            else:
+                return
+
+    def _fresh(self, row: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield a row's event unless it was read before from a file that has been replaced since."""
+        updates = float(row.get("updates") or 0)
+        if updates > self._updates:
+            self._updates = updates
+            metrics = _numbers(row)
+            # Files keep the mean over an update's episodes, not each of them.
+            mean = metrics.get("train/episode_return_mean", math.nan)
+            yield UpdateCompleted(metrics, () if math.isnan(mean) else (mean,))
+
+    def _taken_event(self) -> Event:
+        event, self._next_event = self._next_event, None
+        assert event is not None
+        if isinstance(event, RunStarted):  # what came after the checkpoint is trained again
+            self._updates = min(self._updates, event.updates)
+        return event
+
+    def _read_event(self) -> Event | None:
+        while (row := self._events.take()) is not None:
+            event = event_from_row(row)
+            if event is not None:
+                return event
+        return None
+
+
+class GrowingRows:
+    """Rows of a JSON-lines file that another process appends to, or replaces by a shorter one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.replaced = False
+        """Whether another file has taken the place of the one that was read; set by `peek`."""
+        self._position = 0
+        self._identity: int | None = None
+        self._rest = b""
+        self._rows: list[dict[str, Any]] = []
+
+    def peek(self) -> dict[str, Any] | None:
+        """Return the next row without taking it, or None while there is none."""
+        if not self._rows:
+            self._read()
+        return self._rows[-1] if self._rows else None
+
+    def take(self) -> dict[str, Any] | None:
+        """Return the next row, or None while there is none."""
+        row = self.peek()
+        if row is not None:
+            self._rows.pop()
+        return row
+
+    def _read(self) -> None:
+        """Read a block; torn and foreign lines are passed over."""
+        try:
+            with self._path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if status.st_ino != self._identity or status.st_size < self._position:
+                    self.replaced = self._identity is not None
+                    self._identity, self._position, self._rest = status.st_ino, 0, b""
+                file.seek(self._position)
+                block = file.read(BLOCK_BYTES)
+        except FileNotFoundError:
+            return
+        self._position += len(block)
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        self._rows = [row for line in reversed(lines) if (row := _parsed(line)) is not None]
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _steps(event: Event | None) -> float | None:
+    """Return the step that an event belongs to; None for one that may come at any time."""
+    if event is None:
+        return None
+    if isinstance(event, RunStarted):
+        return -1.0 if not event.env_steps else float(event.env_steps)
+    steps = getattr(event, "env_steps", None)
+    return float(steps) if steps is not None else 0.0
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return a row's figures; null stands for one that was not finite."""
+    return {name: float("nan") if value is None else float(value) for name, value in row.items()}
