@@ -19,7 +19,7 @@ from engine.envs.infos import extract_episode_returns
 from engine.envs.wrappers import apply_obs_rms_stats
 from engine.normalization import RunningMoments
 from engine.recording import Recording
-from engine.tape import make_tape
+from engine.tape import Tape
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -34,7 +34,7 @@ class EvaluationResult:
     lengths: tuple[int, ...]
     seconds: float
     recording: Recording | None = field(default=None, repr=False, compare=False)
-    """The first episode, if it was recorded and can be shown."""
+    """The first episode, if it was recorded."""
 
     @property
     def mean(self) -> float:
@@ -102,23 +102,20 @@ def evaluate(
     returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     running = np.ones(count, dtype=np.bool_)
     observations = env.reset(seed)
-    tape = make_tape(env, seed) if record else None
+    tape = Tape(env, seed) if record else None
     while running.any():
         inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
         actions = env.spec.actions.to_environment(agent.act(inputs, generator).cpu().numpy())
-        recording = tape is not None and running[0] and not tape.full
-        if tape and recording:
-            tape.before(actions[0])
         batch = env.step(actions)
-        if tape and recording:
-            tape.reward(float(batch.reward[0]))
+        if tape and running[0]:
+            tape.add(actions[0], batch.reward[0])
         returns += np.where(running & batch.valid, batch.reward, 0.0)
         lengths += running & batch.valid
         running &= ~(batch.terminated | batch.truncated)
         observations = batch.observation
-    taken = tape.finish(env.spec.id, env_steps, float(returns.mean())) if tape else None
+    recording = tape.recording(env_steps, float(returns.mean())) if tape else None
     seconds = time.monotonic() - started
-    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds, taken)
+    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds, recording)
 
 
 def evaluate_vectorized(

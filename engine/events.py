@@ -70,8 +70,6 @@ class EvaluationCompleted(Event):
     seconds: float
     best: bool
     """Whether the mean return is the highest of the run so far."""
-    recording: str = ""
-    """Path of the first episode's recording (see `engine.recording`); empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

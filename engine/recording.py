@@ -1,11 +1,13 @@
-"""Recorded episodes: what an evaluated policy did, to be watched later. Files of a run directory, without pickle."""
+"""Recorded episodes: what an evaluated policy did, to be watched later; files without pickle."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
-from dataclasses import dataclass, field, fields
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,9 @@ MODEL_FIELDS = ("geom_pos", "geom_size", "geom_rgba", "body_pos")
 Array = NDArray[Any]
 
 
-def _nothing(*shape: int, dtype: type = np.float32) -> Any:
-    return field(default_factory=lambda: np.zeros(shape, dtype))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One evaluation episode of T steps: a MuJoCo simulation's states, or F pictures of anything else."""
+    """One evaluation episode of T steps: a MuJoCo simulation's states, or what it takes to play it again."""
 
     env_id: str
     env_steps: int
@@ -42,19 +40,17 @@ class Recording:
     mean_return: float
     """Of all episodes of the evaluation; decides which recording is the best."""
     step_seconds: float
-    """Simulated duration of a step."""
+    """Duration of a step to an onlooker."""
+    seed: int
+    """What the vector environment was reset with; the episode is that of its environment 0."""
     rewards: Array
     """Raw rewards [T]."""
-    qpos: Array = _nothing(0, 0)
-    """Generalised positions before each step [T, nq]."""
-    qvel: Array = _nothing(0, 0)
+    actions: Array
+    """As the environment was given them [T, A]; A is 1 where they are discrete."""
+    qpos: Array | None = None
+    """Generalised positions before each step [T, nq]; None without a MuJoCo simulation."""
+    qvel: Array | None = None
     """Generalised velocities before each step [T, nv]."""
-    ctrl: Array = _nothing(0, 0)
-    """Control of each step [T, nu]."""
-    frames: Array = _nothing(0, 0, 0, 3, dtype=np.uint8)
-    """RGB pictures [F, height, width, 3], for environments that are not MuJoCo's."""
-    frame_interval: int = 1
-    """Steps between two pictures."""
     model: dict[str, Array] = field(default_factory=dict)
     """`MODEL_FIELDS` of the episode's model."""
 
@@ -64,18 +60,18 @@ class Recording:
         return len(self.rewards)
 
     @property
+    def seconds(self) -> float:
+        """Duration of the episode."""
+        return self.length * self.step_seconds
+
+    @property
     def episode_return(self) -> float:
         """Undiscounted raw return of the episode."""
         return float(self.rewards.sum(dtype=np.float64))
 
-    @property
-    def simulated(self) -> bool:
-        """Whether it holds a MuJoCo simulation rather than pictures."""
-        return bool(self.qpos.size)
 
-
-_META = ("env_id", "env_steps", "mean_return", "step_seconds", "frame_interval")
-_ARRAYS = tuple(entry.name for entry in fields(Recording) if entry.name not in (*_META, "model"))
+_META = ("env_id", "env_steps", "mean_return", "step_seconds", "seed")
+_ARRAYS = ("rewards", "actions", "qpos", "qvel")
 
 
 def save_recording(directory: Path, recording: Recording) -> Path:
@@ -85,11 +81,11 @@ def save_recording(directory: Path, recording: Recording) -> Path:
         OSError: the disk refuses.
     """
     meta = {"format": FORMAT} | {name: getattr(recording, name) for name in _META}
-    arrays = {name: getattr(recording, name) for name in _ARRAYS}
+    arrays = {name: value for name in _ARRAYS if (value := getattr(recording, name)) is not None}
     arrays |= {f"model.{name}": value for name, value in recording.model.items()}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(content, allow_pickle=False, **arrays)
     directory.mkdir(exist_ok=True)
     path = directory / f"{recording.env_steps:012}.npz"
     replace_atomically(path, content.getvalue())
@@ -98,8 +94,16 @@ def save_recording(directory: Path, recording: Recording) -> Path:
 
 
 def list_recordings(directory: Path) -> list[Path]:
-    """Return the recordings in a directory, oldest policy first."""
+    """Return the recordings in a directory, oldest policy first; none if there is no directory."""
     return sorted(path for path in directory.glob("*.npz") if not path.name.startswith(TEMPORARY_PREFIX))
+
+
+def discard_recordings_after(directory: Path, env_steps: int) -> None:
+    """Drop the recordings of policies newer than a checkpoint that is resumed from; they are made again."""
+    for path in list_recordings(directory):
+        if path.stem.isdecimal() and int(path.stem) > env_steps:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def load_recording(path: Path) -> Recording:
@@ -115,7 +119,7 @@ def load_recording(path: Path) -> Recording:
             raise ValueError(f"it unpacks to {size >> 20} MB, more than the {MAX_BYTES >> 20} MB allowed")
         with np.load(path, allow_pickle=False) as archive:
             return _checked(_parse({name: archive[name] for name in archive.files}))
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise CheckpointError(f"{path} cannot be replayed: {reason}") from error
 
@@ -124,29 +128,30 @@ def _parse(arrays: dict[str, Array]) -> Recording:
     meta = json.loads(arrays["meta"].tobytes())
     if meta["format"] != FORMAT:
         raise ValueError(f"it has format {meta['format']}, this version reads {FORMAT}")
-    model = {name: arrays[f"model.{name}"] for name in MODEL_FIELDS if f"model.{name}" in arrays}
     return Recording(
         env_id=str(meta["env_id"]),
         env_steps=int(meta["env_steps"]),
         mean_return=float(meta["mean_return"]),
         step_seconds=float(meta["step_seconds"]),
-        frame_interval=int(meta["frame_interval"]),
-        model=model,
-        **{name: arrays[name] for name in _ARRAYS},
+        seed=int(meta["seed"]),
+        model={name: arrays[f"model.{name}"] for name in MODEL_FIELDS if f"model.{name}" in arrays},
+        **{name: arrays.get(name) for name in _ARRAYS},  # type: ignore[arg-type] # checked next
     )
 
 
 def _checked(recording: Recording) -> Recording:
     """Return a recording whose arrays fit each other."""
-    steps, states = recording.length, (recording.qpos, recording.qvel, recording.ctrl)
-    if recording.simulated and any(array.ndim != 2 or len(array) != steps for array in states):
-        raise ValueError("its arrays have different lengths")
-    if recording.frames.ndim != 4 or recording.frames.shape[3] != 3 or recording.frames.dtype != np.uint8:
-        raise ValueError("its pictures are not RGB bytes")
-    if not steps or not (recording.simulated or recording.frames.size):
+    if recording.rewards is None or recording.rewards.ndim != 1 or not recording.length:
         raise ValueError("it is empty")
-    if recording.frame_interval < 1 or not 0.0 < recording.step_seconds < 1e3:
-        raise ValueError("its clock makes no sense")
+    if (recording.qpos is None) != (recording.qvel is None):
+        raise ValueError("it lacks a part of the states")
+    for array in (recording.actions, recording.qpos, recording.qvel):
+        if array is not None and (array.ndim != 2 or len(array) != recording.length):
+            raise ValueError("its arrays have different lengths")
+        if array is not None and not np.isfinite(array).all():
+            raise ValueError("it holds numbers that are not finite")
+    if recording.actions is None or not 0.0 < recording.step_seconds < 1e3:
+        raise ValueError("its actions or its clock are missing")
     return recording
 
 
@@ -156,10 +161,12 @@ def _prune(directory: Path) -> None:
     best = max(old, key=_mean_return, default=None)
     for path in old:
         if path != best:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _mean_return(path: Path) -> float:
+    """Return the evaluation's mean; -inf for a file that cannot be read, so that it goes first."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return float(json.loads(archive["meta"].tobytes())["mean_return"])

@@ -33,7 +33,7 @@ from engine.events import (
 )
 from engine.normalization import RunningMoments
 from engine.recorder import Recorder
-from engine.recording import save_recording
+from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
 from engine.training import Training, build_agent, evaluation_env
@@ -170,6 +170,7 @@ class Trainer:
             ) from error
         self._checkpoint = checkpoint.path
         self._recorder.truncate_after(self._training.updates)
+        discard_recordings_after(self._directory.evaluations, self._training.env_steps)
         return continued
 
     def _loop(self) -> None:
@@ -242,11 +243,11 @@ class Trainer:
         training = self._training
         self._recorder.emit(PhaseChanged("evaluating"))
         result = training.evaluate()
+        self._keep_recording(result)
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
-            training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best,
-            self._keep_recording(result),
-        )  # fmt: skip
+            training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best
+        )
         self._recorder.emit(self._evaluation)
         if best:
             self._best_return = result.mean
@@ -254,15 +255,14 @@ class Trainer:
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
 
-    def _keep_recording(self, result: EvaluationResult) -> str:
-        """Write what was recorded and return its path; failing to is reported and training goes on."""
+    def _keep_recording(self, result: EvaluationResult) -> None:
+        """Write what was recorded; failing to is reported and training goes on."""
         if result.recording is None:
-            return ""
+            return
         try:
-            return str(save_recording(self._directory.evaluations, result.recording))
+            save_recording(self._directory.evaluations, result.recording)
         except OSError as error:
             self._recorder.emit(Warned(f"the evaluation could not be recorded: {error.strerror}"))
-            return ""
 
     def _save(self, *, best: bool = False) -> None:
         """Write a checkpoint; failing to (a full disk, say) is reported and training goes on."""

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+DEFAULT_RATE = 30.0
+"""Steps per second to show an environment at that does not say."""
+
 
 @dataclass(frozen=True)  # without slots: the scaling is cached
 class ContinuousActions:
@@ -110,8 +113,6 @@ class Simulation:
     """Generalised positions [nq], a view that follows the simulation."""
     qvel: Floats
     """Generalised velocities [nv], a view that follows the simulation."""
-    step_seconds: float
-    """Simulated duration of an environment step."""
 
 
 class VectorEnv(abc.ABC):
@@ -152,6 +153,11 @@ class VectorEnv(abc.ABC):
     @abc.abstractmethod
     def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
         """Continue from `state_dict`; return the current observations [N, O]."""
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker: simulated time, or what the environment asks to be shown at."""
+        return 1.0 / DEFAULT_RATE
 
     def simulation(self, index: int) -> Simulation | None:
         """Return the MuJoCo simulation of an environment as of the last `reset`; None where there is none."""

@@ -24,15 +24,23 @@ from gymnasium.envs.registration import EnvSpec as Registration
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, Flags, Floats, Simulation, StepBatch, VectorEnv
+from engine.envs.base import (
+    ContinuousActions,
+    DiscreteActions,
+    EnvSpec,
+    Flags,
+    Floats,
+    Simulation,
+    StepBatch,
+    VectorEnv,
+)
 from engine.envs.infos import extract_final_observations
+from engine.envs.simulations import find_simulation, step_seconds
 from engine.envs.wrappers import find_registration, instantiate
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault
 
 _CLOSE_SECONDS = 5.0
 """How long a worker may take to close its environment before it is terminated."""
-_DEFAULT_RATE = 30.0
-"""Steps per second of an environment that does not say."""
 _ANSWER_SECONDS = 300.0
 """How long a worker may take for a step or reset before it counts as hung."""
 
@@ -166,43 +174,9 @@ def _describe_actions(env_id: str, space: spaces.Space[Any]) -> ContinuousAction
     )
 
 
-def make_drawn(env_id: str, seed: int) -> tuple[GuardedEnv, float]:
-    """Make a shadow of environment 0 of a `GymnasiumEnv` that can draw itself.
-
-    Args:
-        env_id: a Gymnasium id.
-        seed: the one that the `GymnasiumEnv` was reset with.
-
-    Returns:
-        The environment, after its reset, and its steps per second.
-
-    Raises:
-        EngineError: it cannot be made.
-        ValueError: it cannot draw itself.
-    """
-    env = instantiate(find_registration(env_id), render_mode="rgb_array")
-    if "rgb_array" not in env.metadata.get("render_modes", ()):
-        env.close()
-        raise ValueError(f"{env_id} cannot be drawn")
-    guarded = GuardedEnv(env)
-    guarded.reset(seed=_episode_seeds(seed, 1)[0])
-    return guarded, float(env.metadata.get("render_fps") or _DEFAULT_RATE)
-
-
-def _episode_seeds(seed: int, count: int) -> list[int]:
+def episode_seeds(seed: int, count: int) -> list[int]:
     """Return the first seed of each environment; those of fewer environments begin those of more."""
     return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
-
-
-def _simulation(env: Any) -> Simulation | None:
-    """Return the simulation inside one of Gymnasium's or dm_control's environments."""
-    if hasattr(env, "model") and hasattr(env, "data") and hasattr(env.data, "qpos"):
-        return Simulation(env.model, env.data.qpos, env.data.qvel, float(env.dt))
-    inner = getattr(env, "_env", None)  # shimmy's adapter of dm_control
-    if physics := getattr(inner, "physics", None):
-        seconds = float(inner.control_timestep())
-        return Simulation(physics.model.ptr, physics.data.ptr.qpos, physics.data.ptr.qvel, seconds)
-    return None
 
 
 def _make_guarded(registration: Registration) -> GuardedEnv:
@@ -253,7 +227,7 @@ class GymnasiumEnv(VectorEnv):
         """Start every environment anew, seeded, and return observations [N, O]."""
         self._seed = seed
         self._steps = 0
-        observation, infos = self._ask("reset", seed=_episode_seeds(seed, self.spec.num_envs))
+        observation, infos = self._ask("reset", seed=episode_seeds(seed, self.spec.num_envs))
         self._raise_fault(infos, "in its first reset")
         return np.asarray(observation, dtype=np.float64)
 
@@ -288,11 +262,20 @@ class GymnasiumEnv(VectorEnv):
             )
         return self.reset(self._seed)
 
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker."""
+        return (
+            super().step_seconds
+            if isinstance(self._envs, AsyncVectorEnv)
+            else step_seconds(self._envs.envs[0].unwrapped)
+        )
+
     def simulation(self, index: int) -> Simulation | None:
         """Return the MuJoCo simulation of an environment in this process, as of the last `reset`."""
         if isinstance(self._envs, AsyncVectorEnv):
             return None
-        return _simulation(self._envs.envs[index].unwrapped)
+        return find_simulation(self._envs.envs[index].unwrapped)
 
     def close(self) -> None:
         """Close every environment and end the workers, by force where they do not answer."""

@@ -170,10 +170,15 @@ class MujocoBatchEnv(VectorEnv):
         self.last_info = {}
         return self._observation.copy()
 
+    @property
+    def step_seconds(self) -> float:
+        """Simulated duration of a step."""
+        return self._open_task().dt
+
     def simulation(self, index: int) -> Simulation:
         """Return the simulation of an environment."""
         task = self._open_task()
-        return Simulation(self._model, task.qpos[index], task.qvel[index], task.dt)
+        return Simulation(self._model, task.qpos[index], task.qvel[index])
 
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""

@@ -1,4 +1,4 @@
-"""Drawing recorded episodes without OpenGL: geoms are ray-cast in NumPy, pictures become cells of the terminal.
+"""Recorded episodes as pictures: geoms are ray-cast in NumPy, without OpenGL; pictures become characters.
 
 No Textual here: the screen, the videos and the tests use the same functions.
 
@@ -7,7 +7,7 @@ No Textual here: the screen, the videos and the tests use the same functions.
     render    geoms and ground as a picture, shaded
     scene     a MuJoCo model posed as recorded, as geoms and a camera
     replay    any recording, frame by frame, as pictures
-    cells     a picture as quadrant characters in two colours
+    cells     a picture as quadrant characters in two colours each
     player    which frame to show at what time
-    film      a recording as an MP4 file, in a process of its own
+    film, gl  a recording as an MP4 file, in a process of its own; whether OpenGL works
 """

@@ -52,7 +52,7 @@ class Camera:
     @property
     def position(self) -> Floats:
         """Where the camera is [3]."""
-        return np.asarray(self.target) - self.distance * self.axes[2]
+        return np.asarray(np.asarray(self.target) - self.distance * self.axes[2])
 
     def rays(self, raster: Raster) -> Floats:
         """Directions through the samples' middles [rows, columns, 3], one long along the line of sight.

@@ -17,6 +17,8 @@ NEAR = 0.05
 """Least depth that a corner of a shape's bounding box may have for the box to be projected."""
 KEY_LIGHT = np.array((-0.45, 0.75, -0.5), np.float32)
 """Towards the main light, in the camera's axes (right, up, forward): over the viewer's left shoulder."""
+EDGE = 0.62
+"""Brightness of surfaces right behind an edge, which sets limbs off from each other."""
 _CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float32)
 
 
@@ -24,10 +26,12 @@ _CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1
 class Palette:
     """Colours of what surrounds the robot, each RGB in [0, 1]."""
 
-    sky: tuple[float, float, float] = (0.07, 0.08, 0.10)
-    """Also what the ground fades into."""
-    ground: tuple[float, float, float] = (0.20, 0.24, 0.30)
-    tile: tuple[float, float, float] = (0.13, 0.16, 0.21)
+    sky: tuple[float, float, float] = (0.05, 0.055, 0.075)
+    """At the top of the picture."""
+    haze: tuple[float, float, float] = (0.17, 0.20, 0.27)
+    """At the horizon; what is far away fades into it."""
+    ground: tuple[float, float, float] = (0.24, 0.29, 0.37)
+    tile: tuple[float, float, float] = (0.15, 0.18, 0.24)
     """Every other tile of the ground."""
 
 
@@ -78,7 +82,8 @@ def render(
     colour = _surroundings(geoms, camera, rays, palette, ground, tile)
     seen = owner >= 0
     if seen.any():
-        colour[seen] = _lit(geoms, camera, owner[seen], normal[seen], depth[seen], palette)
+        contour = _contour(depth, camera)[seen]
+        colour[seen] = _lit(geoms, camera, owner[seen], normal[seen], depth[seen], palette) * contour[:, None]
     picture: Picture = (np.clip(colour, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     return picture
 
@@ -125,6 +130,19 @@ def _span(places: Floats, count: int) -> tuple[int, int]:
     return max(0, int(places.min())), min(count, int(places.max()) + 1)
 
 
+def _contour(depth: Floats, camera: Camera) -> Floats:
+    """Return how bright each sample is beside what stands before it: less than 1 behind an edge [R, C]."""
+    step = np.float32(0.035 * camera.distance)
+    behind = np.zeros(depth.shape, bool)
+    with np.errstate(invalid="ignore"):  # nothing beside nothing
+        across, down = np.diff(depth, axis=1), np.diff(depth, axis=0)
+    behind[:, 1:] |= across > step
+    behind[:, :-1] |= across < -step
+    behind[1:] |= down > step
+    behind[:-1] |= down < -step
+    return np.where(behind, np.float32(EDGE), np.float32(1.0))
+
+
 def _lit(
     geoms: Geoms,
     camera: Camera,
@@ -145,7 +163,7 @@ def _lit(
     colour = base * light[:, None] + 0.22 * gloss[:, None]
     # Between three quarters of the distance and twice it, farther parts sink into the surroundings.
     far = ((depth / camera.distance - 0.75) / 1.25).clip(0.0, 1.0)[:, None]
-    colour += 0.55 * far * (np.asarray(palette.sky, np.float32) - colour)
+    colour += 0.55 * far * (np.asarray(palette.haze, np.float32) - colour)
     glowing = geoms.glowing[owner]
     colour[glowing] = base[glowing]
     return np.asarray(colour)
@@ -155,35 +173,50 @@ def _surroundings(
     geoms: Geoms, camera: Camera, rays: Floats, palette: Palette, ground: float | None, tile: float
 ) -> Floats:
     """Return sky and ground with the geoms' shadows [rows, columns, 3]."""
-    sky = np.asarray(palette.sky, np.float32)
-    colour = np.broadcast_to(sky, rays.shape).copy()
-    if ground is None:
+    haze, even, odd = (np.asarray(tone, np.float32) for tone in (palette.haze, palette.ground, palette.tile))
+    colour = _sky(rays, palette)
+    if ground is None or camera.position[2] <= ground:
         return colour
-    height = camera.position[2] - ground
-    hit = (rays[..., 2] < -1e-4) if height > 0 else np.zeros(rays.shape[:2], bool)
-    if not hit.any():
+    below = rays[:, 0, 2] < -1e-3  # the camera never rolls: a row of samples looks equally far down
+    floor = rays[below]
+    if not floor.size:
         return colour
-    downward = rays[hit]
-    depth = height / -downward[:, 2]
-    place = camera.position[:2].astype(np.float32) + depth[:, None] * downward[:, :2]
-    even = _chequers(place, depth, camera, tile)[:, None]
-    floor = even * np.asarray(palette.ground, np.float32) + (1 - even) * np.asarray(palette.tile, np.float32)
-    floor *= 1.0 - 0.62 * _shadow(geoms, place, ground, camera)[:, None]
-    fade = (depth / (3.2 * camera.distance)).clip(0.0, 1.0)[:, None] ** 1.5
-    colour[hit] = floor + fade * (sky - floor)
+    depth = ((camera.position[2] - ground) / -floor[:, :1, 2]).astype(np.float32)
+    place = camera.position[:2].astype(np.float32) + depth[..., None] * floor[..., :2]
+    share = _chequers(place / np.float32(tile))[..., None]
+    shaded = odd + share * (even - odd)
+    shaded *= 1.0 - 0.6 * _shadow(geoms, place.reshape(-1, 2), ground).reshape(place.shape[:2])[..., None]
+    fade = (depth / (5.0 * camera.distance)).clip(0.0, 1.0)[..., None]
+    colour[below] = shaded + fade * (haze - shaded)
     return colour
 
 
-def _chequers(place: Floats, depth: Floats, camera: Camera, tile: float) -> Floats:
-    """Return 1 on even tiles and 0 on odd ones, softened to the mean where tiles are too small to see [K]."""
-    wave = np.sin(place * (np.pi / tile))
-    # The sharpness falls with the distance: a hard edge far away would only flicker.
-    sharpness = (14.0 * camera.distance / depth).clip(1.0, 14.0) * (tile / camera.distance * 3.0).clip(0.4, 1.0)
-    checker = np.asarray((wave[:, 0] * wave[:, 1] * sharpness).clip(-1.0, 1.0))
-    return 0.5 + 0.5 * checker
+def _sky(rays: Floats, palette: Palette) -> Floats:
+    """Return the sky, hazy at the horizon and dark above [R, C, 3]."""
+    sky, haze = np.asarray(palette.sky, np.float32), np.asarray(palette.haze, np.float32)
+    height = (rays[:, :1, 2:] / 0.35).clip(0.0, 1.0) ** 0.6
+    return np.broadcast_to(haze + height * (sky - haze), rays.shape).copy()
 
 
-def _shadow(geoms: Geoms, place: Floats, ground: float, camera: Camera) -> Floats:
+def _chequers(place: Floats) -> Floats:
+    """Return the share of even tiles, of length 1, in each sample of the ground [R, C, 2], in [0, 1].
+
+    The pattern is averaged over a sample's extent along both axes, so that it neither flickers nor aliases.
+    """
+    rows = np.abs(np.gradient(place, axis=0)) if len(place) > 1 else np.zeros_like(place)
+    columns = np.abs(place[:, -1:] - place[:, :1]) / max(1, place.shape[1] - 1)
+    half = 0.5 * np.clip(rows + columns, 0.02, None)
+    # The square wave integrates to a triangle wave, whose difference over an extent gives the mean.
+    wave = (_triangle(place + half) - _triangle(place - half)) / (2.0 * half)
+    return np.asarray(0.5 + 0.5 * wave[..., 0] * wave[..., 1])
+
+
+def _triangle(place: Floats) -> Floats:
+    """Integrate the wave that is 1 on [0, 1), -1 on [1, 2) and so on."""
+    return np.asarray(1.0 - np.abs(place % 2.0 - 1.0))
+
+
+def _shadow(geoms: Geoms, place: Floats, ground: float) -> Floats:
     """Return how much of the light from above the geoms keep from points of the ground [K, 2], in [0, 1].
 
     Each geom counts as the capsule along its longest side; the higher it is, the softer its shadow.

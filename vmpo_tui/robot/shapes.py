@@ -1,8 +1,8 @@
 """Where rays meet MuJoCo's primitive shapes, each in its own frame.
 
-Every function takes the ray's common origin [3] and directions [..., 3] in the shape's frame and its three
-sizes as MuJoCo has them, and returns the parameter of the first hit [...], inf for none, and the outward normal
-there [..., 3], of any length. Origins inside a shape are not supported: the camera stays outside.
+Every function takes the rays' common origin [3] and directions [..., 3] in the shape's frame and its three
+sizes as MuJoCo has them, and returns the parameter of the first hit [...], inf for none, and the outward
+normal there [..., 3], of any length. Origins inside a shape are not supported: the camera stays outside.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from vmpo_tui.run_view import RunView
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
-TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("6", "log"))
+TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("4", "robot"), ("6", "log"))
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
 
 
