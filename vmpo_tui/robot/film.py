@@ -23,8 +23,8 @@ from vmpo_tui.robot import gl
 
 if TYPE_CHECKING:
     from engine.recording import Recording
+    from vmpo_tui.robot.look import Look
     from vmpo_tui.robot.render import Picture
-    from vmpo_tui.robot.scene import Look
 
 GL_SIZE = 640, 480
 SOFTWARE_SIZE = 480, 360
@@ -112,9 +112,9 @@ def _drawn(recording: Recording, steps: range) -> Iterator[Picture]:
 
 def _software(recording: Recording, steps: range, look: Mapping[str, Any]) -> Iterator[Picture]:
     from vmpo_tui.robot.camera import Raster
+    from vmpo_tui.robot.look import Look
     from vmpo_tui.robot.render import Palette
     from vmpo_tui.robot.replay import SceneReplay
-    from vmpo_tui.robot.scene import Look
 
     replay, (width, height) = SceneReplay(recording), SOFTWARE_SIZE
     for step in steps:
@@ -125,7 +125,8 @@ def _opengl(recording: Recording, steps: range, look: Mapping[str, Any]) -> Iter
     import mujoco
 
     from vmpo_tui.robot.camera import FIELD_OF_VIEW
-    from vmpo_tui.robot.scene import Look, Scene
+    from vmpo_tui.robot.look import Look
+    from vmpo_tui.robot.scene import Scene
 
     scene, (width, height) = Scene(recording), GL_SIZE
     scene.model.vis.global_.fovy = FIELD_OF_VIEW

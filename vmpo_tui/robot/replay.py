@@ -9,14 +9,23 @@ import numpy as np
 from engine.envs.viewing import DrawnEpisode
 from engine.recording import Recording
 from vmpo_tui.robot.camera import Raster
+from vmpo_tui.robot.look import Look
 from vmpo_tui.robot.render import Palette, Picture, render
-from vmpo_tui.robot.scene import Look, Scene
+from vmpo_tui.robot.scene import Scene
 
 
 class Replay(Protocol):
     """An episode to be looked at."""
 
     recording: Recording
+
+    @property
+    def scene(self) -> Scene | None:
+        """The simulation, if it is one: its camera can be moved."""
+
+    @property
+    def faithful(self) -> bool:
+        """Whether what was shown so far has earned what was recorded."""
 
     def picture(self, step: int, raster: Raster, look: Look, palette: Palette) -> Picture:
         """Return what the episode looks like before a step.
@@ -31,6 +40,8 @@ class Replay(Protocol):
 
 class SceneReplay:
     """A MuJoCo simulation, drawn without OpenGL; the camera can be moved."""
+
+    faithful = True
 
     def __init__(self, recording: Recording) -> None:
         """Load the model; see `Scene`."""
@@ -52,6 +63,8 @@ class SceneReplay:
 
 class DrawnReplay:
     """Anything else, as Gymnasium draws it; there is no camera to move."""
+
+    scene = None
 
     def __init__(self, recording: Recording) -> None:
         """Make the environment; see `DrawnEpisode`."""
@@ -95,7 +108,7 @@ def fitted(picture: Picture, raster: Raster, palette: Palette) -> Picture:
     result = np.broadcast_to(margin, (raster.rows, raster.columns, 3)).copy()
     top, left = (raster.rows - rows) // 2, (raster.columns - columns) // 2
     result[top : top + rows, left : left + columns] = _averaged(_averaged(picture, rows, 0), columns, 1)
-    return np.asarray(result)
+    return result
 
 
 def _averaged(picture: Picture, count: int, axis: int) -> Picture:
@@ -103,7 +116,8 @@ def _averaged(picture: Picture, count: int, axis: int) -> Picture:
     size = picture.shape[axis]
     edges = np.arange(count + 1) * size // count
     if count >= size:
-        return np.take(picture, np.arange(count) * size // count, axis)
+        repeated: Picture = picture.take(np.arange(count) * size // count, axis)
+        return repeated
     total = np.add.reduceat(picture, edges[:-1], axis, dtype=np.uint32)
     shape = [1, 1, 1]
     shape[axis] = count

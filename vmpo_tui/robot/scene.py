@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -14,12 +14,15 @@ from engine.envs.viewing import load_scene_model
 from engine.errors import CheckpointError
 from engine.recording import Recording
 from vmpo_tui.robot.camera import FIELD_OF_VIEW, Camera, Floats
+from vmpo_tui.robot.look import Look
 from vmpo_tui.robot.render import Geoms
 
 SAMPLES = 40
 """States that the framing is measured from."""
 SIDE, ABOVE, ASKEW = (90.0, -8.0), (90.0, -60.0), (135.0, -20.0)
 """Azimuth and elevation for planar robots, flat ones and all others, degrees."""
+NEARNESS = 0.9
+"""Share of the extent along the line of sight that the camera stands back by: what is near looks larger."""
 LOWEST, HIGHEST = -89.0, -2.0
 """Elevations between which the camera may be tilted, degrees."""
 TILES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -45,49 +48,28 @@ _SHAPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What an onlooker chooses."""
-
-    turn: float = 0.0
-    """Degrees that the camera is turned around the robot."""
-    tilt: float = 0.0
-    """Degrees that the camera is raised by."""
-    zoom: float = 1.0
-    contacts: bool = False
-    """Whether points of contact are marked."""
-    effort: bool = False
-    """Whether limbs redden with the effort of their motors."""
-
-    def turned(self, turn: float = 0.0, tilt: float = 0.0) -> Look:
-        """Return the look with the camera moved by some degrees."""
-        return replace(self, turn=(self.turn + turn) % 360.0, tilt=self.tilt + tilt)
-
-    def zoomed(self, factor: float) -> Look:
-        """Return the look from nearer by a factor."""
-        return replace(self, zoom=min(8.0, max(0.25, self.zoom * factor)))
-
-    def reset(self) -> Look:
-        """Return the look with the camera where it was at first."""
-        return replace(self, turn=0.0, tilt=0.0, zoom=1.0)
-
-    def toggled(self, option: str) -> Look:
-        """Return the look with an option (contacts or effort) shown or hidden."""
-        return replace(self, **{option: not getattr(self, option)})
-
-
-@dataclass(frozen=True, slots=True)
 class Framing:
     """Where to look, and from where, so that the robot fits into the picture in every state."""
 
     target: tuple[float, float, float]
     tracking: bool
     """Whether the camera follows the robot horizontally."""
-    width: float
-    """Half of the robot's horizontal extent, metres."""
-    height: float
-    """Half of its vertical extent."""
+    extent: tuple[float, float, float]
+    """Half of the robot's extent along x, y and z, metres."""
     azimuth: float
     elevation: float
+
+    def distance(self, azimuth: float, elevation: float, ratio: float) -> float:
+        """Return how far away to look from, so that a picture of a ratio of width to height holds the robot.
+
+        The robot counts as the ellipsoid of its extent.
+        """
+        x, y, z = self.extent
+        cos, sin = math.cos(math.radians(azimuth)), math.sin(math.radians(azimuth))
+        across, along = math.hypot(x * sin, y * cos), math.hypot(x * cos, y * sin)
+        flat, steep = math.cos(math.radians(elevation)), math.sin(math.radians(elevation))
+        height = math.hypot(z * flat, along * steep)
+        return max(height, across / ratio) / math.tan(math.radians(FIELD_OF_VIEW / 2)) + NEARNESS * along
 
 
 class Scene:
@@ -120,7 +102,7 @@ class Scene:
         self._root = int(np.argmax(np.where(model.body_parentid == 0, model.body_subtreemass, 0.0)[1:])) + 1
         self.ground = _ground(model)
         self.framing = self._measure()
-        reach = 0.8 * max(self.framing.width, self.framing.height)
+        reach = 0.8 * max(self.framing.extent)
         self.tile = max((length for length in TILES if length <= reach), default=TILES[0])
 
     def pose(self, step: int) -> None:
@@ -174,11 +156,9 @@ class Scene:
         if framing.tracking:
             x, y = (float(value) for value in self.data.subtree_com[self._root, :2])
         elevation = min(HIGHEST, max(LOWEST, framing.elevation - look.tilt))
-        flat, steep = math.cos(math.radians(elevation)), abs(math.sin(math.radians(elevation)))
-        height = framing.height * flat + framing.width * steep
-        half = math.tan(math.radians(FIELD_OF_VIEW / 2))
-        distance = 0.95 * max(height, framing.width / ratio) / half + 0.1 * framing.width
-        return Camera((x, y, z), distance / look.zoom, framing.azimuth + look.turn, elevation)
+        azimuth = framing.azimuth + look.turn
+        distance = framing.distance(azimuth, elevation, ratio)
+        return Camera((x, y, z), distance / look.zoom, azimuth, elevation)
 
     def _measure(self) -> Framing:
         """Find the framing from states spread over the episode."""
@@ -201,8 +181,7 @@ class Scene:
             target, half = (low + high) / 2, (high - low) / 2
         swing = np.ptp(place[:, own] - centre[:, None], axis=(0, 1))
         azimuth, elevation = _viewpoint(swing)
-        width, height = float(half[:2].max()), float(half[2])
-        return Framing(tuple(target.tolist()), tracking, width, height, azimuth, elevation)
+        return Framing(tuple(target.tolist()), tracking, tuple(half.tolist()), azimuth, elevation)
 
 
 def _viewpoint(extent: Floats) -> tuple[float, float]:

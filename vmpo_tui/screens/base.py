@@ -43,6 +43,7 @@ class RunScreen(Screen[None]):
 
     def show(self, view: RunView, *, frozen: bool = False) -> None:
         """Show a view; a frozen display only says so."""
+        self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         if not frozen:
             self.show_body(view)

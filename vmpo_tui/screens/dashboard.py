@@ -12,6 +12,7 @@ from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
 from vmpo_tui.widgets.gauge import Gauge
+from vmpo_tui.widgets.robot import RobotTile
 from vmpo_tui.widgets.tile import Tile
 
 # Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
@@ -68,10 +69,12 @@ class Dashboard(RunScreen):
                     tiles.border_title = "duals and health"
                     for label, _, logarithmic in TILES:
                         yield Tile(label, logarithmic=logarithmic)
-        log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
-        log.border_title = "events"
-        log.can_focus = False
-        yield log
+        with Horizontal(id="foot"):
+            log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
+            log.border_title = "events"
+            log.can_focus = False
+            yield log
+            yield RobotTile(id="robot-tile")
 
     def on_resize(self) -> None:
         """Keep the newest event in sight."""
@@ -90,6 +93,7 @@ class Dashboard(RunScreen):
             tile.set_class(name is None and bool(view.latest), "absent")
             tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
         self._show_log(view.log)
+        self.query_one(RobotTile).show(view)
 
     def _show_returns(self, view: RunView) -> None:
         history = view.history

@@ -12,7 +12,7 @@ from textual.markup import escape
 
 from engine.errors import BackendUnavailableError
 from vmpo_tui.robot import film
-from vmpo_tui.robot.scene import Look
+from vmpo_tui.robot.look import Look
 from vmpo_tui.text import printable
 
 POLL_SECONDS = 0.2

@@ -12,7 +12,6 @@ from textual.markup import escape
 
 from engine.recording import list_recordings
 from engine.run_directory import RunDirectory
-from vmpo_tui.robot.replay import DrawnReplay, SceneReplay
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.filming import film_aside
@@ -23,15 +22,17 @@ from vmpo_tui.widgets.timeline import Timeline
 
 SHARE = 0.15
 """Part of a processor that drawing the robot may take while this screen is in front."""
+OPTIONS = {"t contacts": "contacts", "m motors": "effort"}
+"""Fields of `Look` that a key shows or hides."""
 SCRUB_SECONDS = 1.0
 TURN_DEGREES = 15.0
 TILT_DEGREES = 5.0
 
 
-def _key(key: str, action: str, label: str, text: str, *, show: bool = False, display: str = "") -> Binding:
+def _key(key: str, action: str, label: str, text: str, *, display: str = "") -> Binding:
     name = action.partition("(")[0]
     identifier = f"robot.{key.partition(',')[0] if '(' in action else name}"
-    return Binding(key, action, label, show=show, key_display=display or None, tooltip=text, id=identifier)
+    return Binding(key, action, label, show=False, key_display=display or None, tooltip=text, id=identifier)
 
 
 class Robot(RunScreen):
@@ -40,7 +41,7 @@ class Robot(RunScreen):
     LABEL = "robot"
     CSS_PATH = "robot.tcss"
     KEYS = [
-        _key("p", "play", "play", "play or hold the replay", show=True),
+        _key("p", "play", "play", "play or hold the replay"),
         _key("left", f"scrub({-SCRUB_SECONDS})", "back", "scrub back by a second", display="←"),
         _key("right", f"scrub({SCRUB_SECONDS})", "ahead", "scrub ahead by a second", display="→"),
         _key("comma", "scrub(-0.001)", "step back", "scrub back by a step", display=","),
@@ -50,7 +51,7 @@ class Robot(RunScreen):
         _key("x", "speed", "speed", "play slower or faster"),
         _key("up", "choose(1)", "newer", "the evaluation after this one", display="↑"),
         _key("down", "choose(-1)", "older", "the evaluation before this one", display="↓"),
-        _key("l", "live", "newest", "follow the newest evaluation", show=True),
+        _key("l", "live", "newest", "follow the newest evaluation"),
         _key("a", f"turn({-TURN_DEGREES}, 0)", "left", "turn the camera to the left"),
         _key("d", f"turn({TURN_DEGREES}, 0)", "right", "turn the camera to the right"),
         _key("w", f"turn(0, {TILT_DEGREES})", "up", "raise the camera"),
@@ -58,9 +59,9 @@ class Robot(RunScreen):
         _key("plus,equals_sign", "zoom(1.2)", "nearer", "zoom in", display="+"),
         _key("minus", "zoom(0.8333)", "farther", "zoom out", display="-"),
         _key("0", "reset", "reset", "look from where one looked first"),
-        _key("t", "option('contacts')", "contacts", "mark the points of contact", show=True),
-        _key("m", "option('effort')", "motors", "show the effort of the motors", show=True),
-        _key("v", "film", "video", "record the episode as a video", show=True),
+        _key("t", "option('contacts')", "contacts", "mark the points of contact"),
+        _key("m", "option('effort')", "motors", "show the effort of the motors"),
+        _key("v", "film", "video", "record the episode as a video"),
     ]
     BINDINGS = [*KEYS]
 
@@ -70,12 +71,13 @@ class Robot(RunScreen):
         self._paths: list[Path] = []
         self._listed: tuple[str, int] | None = None
         self._following = True
+        self._titled = "", ""
 
     def compose_body(self) -> ComposeResult:
         """Lay the widgets out."""
         with Horizontal(id="stage"):
             with Vertical(id="view"):
-                yield RobotView(share=SHARE, id="robot-view")
+                yield RobotView(share=SHARE, moved=self._show_moment)
             with Vertical(id="beside"):
                 with Vertical(id="episode") as episode:
                     episode.border_title = "episode"
@@ -85,6 +87,7 @@ class Robot(RunScreen):
                     yield Bars()
                 with Vertical(id="recordings") as recordings:
                     recordings.border_title = "evaluations"
+                    recordings.border_subtitle = "↑ ↓ choose  v video"
                     yield Choices()
         yield Timeline()
 
@@ -103,7 +106,7 @@ class Robot(RunScreen):
             self._view.open(self._paths[-1])
         self._show_choices()
 
-    def on_robot_view_moved(self) -> None:
+    def _show_moment(self) -> None:
         """Show what belongs to the moment that the robot is seen in."""
         robot = self._view
         recording = robot.replay.recording if robot.replay else None
@@ -125,34 +128,42 @@ class Robot(RunScreen):
             ("return so far", number(float(recording.rewards[:step].sum(dtype=np.float64)))),
             ("reward", number(float(recording.rewards[step]))),
         ]
-        if isinstance(robot.replay, SceneReplay):
-            facts.append(("speed", f"{robot.replay.scene.speed:.2f} m/s"))
-            facts.append(("contacts", str(len(robot.replay.scene.contacts))))
-        elif isinstance(robot.replay, DrawnReplay) and not robot.replay.faithful:
+        if scene := robot.replay.scene:
+            facts.append(("speed", f"{scene.speed:.2f} m/s"))
+            facts.append(("contacts", str(len(scene.contacts))))
+        if not robot.replay.faithful:
             facts.append(("replay", "drifts"))
         return tuple(facts)
 
     def _show_motors(self) -> None:
-        robot = self._view
-        shown = robot.look.effort and isinstance(robot.replay, SceneReplay)
-        self.query_one("#motors").display = shown
-        if shown and isinstance(robot.replay, SceneReplay):
-            scene = robot.replay.scene
+        """Show a bar for each motor while the effort is looked at."""
+        robot, box = self._view, self.query_one("#motors")
+        scene = robot.replay.scene if robot.replay and robot.look.effort else None
+        if box.display != bool(scene):
+            box.display = bool(scene)
+            box.styles.max_height = len(scene.motors) + 2 if scene else None
+        if scene:
             names = map(printable, scene.motors)
             self.query_one(Bars).show([*zip(names, scene.effort.tolist(), strict=True)])
 
     def _show_titles(self) -> None:
-        robot, box = self._view, self.query_one("#view")
+        """Write the frame's titles anew where they changed: that draws everything inside, too."""
+        box, titles = self.query_one("#view"), self._titles()
+        if titles != self._titled:
+            self._titled = box.border_title, box.border_subtitle = titles
+
+    def _titles(self) -> tuple[str, str]:
+        robot = self._view
         if robot.replay is None:
-            box.border_title = box.border_subtitle = ""
-            return
+            return "", ""
         recording = robot.replay.recording
         follows = "newest" if self._following else "replay"
-        box.border_title = escape(
-            f"{printable(recording.env_id)} after {si(recording.env_steps)} steps, {follows}"
-        )
-        options = [name for name in ("contacts", "effort") if getattr(robot.look, name)]
-        box.border_subtitle = "  ".join(options)
+        title = escape(f"{printable(recording.env_id)} after {si(recording.env_steps)} steps, {follows}")
+        if not robot.replay.scene:
+            return title, ""
+        shown = {key: getattr(robot.look, option) for key, option in OPTIONS.items()}
+        hints = [f"[$warning]{key}[/]" if shown[key] else key for key in OPTIONS]
+        return title, "  ".join([*hints, "w a s d turn", "+ - zoom"])
 
     def _show_choices(self) -> None:
         """List the recordings, newest first, with the mean return of each evaluation."""

@@ -60,7 +60,7 @@ class Canvas(Lines):
         style = self._pairs.get(key)
         if style is None:
             front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (key >> 24, key & 0xFFFFFF))
-            style = self._pairs[key] = Style(color=front, bgcolor=back)
+            style = self._pairs[key] = Style.from_color(front, back)
         return style
 
 

@@ -49,7 +49,7 @@ class Bars(Lines):
 
     COMPONENT_CLASSES = {"bars--label", "bars--bar", "bars--track"}
     DEFAULT_CSS = """
-    Bars { height: auto; padding: 0 1; }
+    Bars { height: 1fr; padding: 0 1; }
     Bars .bars--label { color: $text-muted; }
     Bars .bars--bar { color: $warning; }
     Bars .bars--track { color: $foreground 25%; }
@@ -61,8 +61,6 @@ class Bars(Lines):
 
     def show(self, bars: list[tuple[str, float]]) -> None:
         """Show names and shares."""
-        if len(bars) != len(self._bars):
-            self.styles.height = len(bars)
         self._bars = bars
         self.redraw()
 

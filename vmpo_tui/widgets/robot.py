@@ -6,26 +6,33 @@ import asyncio
 import os
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import events, work
-from textual.message import Message
 
 from engine.errors import EngineError
-from engine.recording import load_recording
+from engine.recording import list_recordings, load_recording
+from engine.run_directory import RunDirectory
 from vmpo_tui.pace import Pace
 from vmpo_tui.robot.camera import Raster
+from vmpo_tui.robot.look import Look
 from vmpo_tui.robot.player import Player
 from vmpo_tui.robot.render import Palette, Picture
-from vmpo_tui.robot.replay import Replay, open_replay
-from vmpo_tui.robot.scene import Look
+from vmpo_tui.run_view import RunView
 from vmpo_tui.terminal import terminal_is_behind
-from vmpo_tui.text import printable
+from vmpo_tui.text import number, printable, si
 from vmpo_tui.widgets.canvas import Canvas
 from vmpo_tui.widgets.lines import Span
 
+if TYPE_CHECKING:
+    from vmpo_tui.robot.replay import Replay
+
 FRAME_SECONDS = 0.1
 """Between two pictures, at least."""
+TICK_SECONDS = 1 / 30
+"""Between two looks at whether it is time."""
 NEVER = "nothing to see yet: an episode is recorded with every evaluation (e evaluates now)"
 DEGREES_PER_CELL = 3.0
 """How far a drag by a cell turns the camera."""
@@ -40,18 +47,15 @@ class RobotView(Canvas):
     RobotView .robot--message { color: $text-muted; }
     """
 
-    class Moved(Message):
-        """Another moment is shown, or another recording."""
-
-        def __init__(self, view: RobotView) -> None:
-            super().__init__()
-            self.view = view
-
-    def __init__(self, *, share: float, id: str | None = None) -> None:
+    def __init__(
+        self, *, share: float, moved: Callable[[], None] = lambda: None, id: str | None = None
+    ) -> None:
         """Wait for a recording.
 
         Args:
             share: of a processor that drawing may take.
+            moved: called whenever another moment is shown, so that what belongs to it is drawn with it; a
+                message would come later and have the terminal drawn twice.
             id: of the widget.
         """
         super().__init__(id=id)
@@ -60,16 +64,15 @@ class RobotView(Canvas):
         self.replay: Replay | None = None
         self.path: Path | None = None
         """The recording that is shown or being loaded."""
-        self.held = False
-        """Whether the display is frozen."""
+        self._moved = moved
         self._message = NEVER
-        self._pace = Pace(share, FRAME_SECONDS)
+        self._pace = Pace(share, FRAME_SECONDS - TICK_SECONDS / 2)  # the tick nearest to it
         self._ticked = time.monotonic()
         self._stamp: tuple[Path, float] | None = None
 
     def on_mount(self) -> None:
         """Begin to play."""
-        self.set_interval(FRAME_SECONDS, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
 
     def on_unmount(self) -> None:
         """Release the replay."""
@@ -90,7 +93,7 @@ class RobotView(Canvas):
     async def _load(self, path: Path) -> None:
         """Read a recording and what it takes to show it, aside: that may take a second."""
         try:
-            replay = await asyncio.to_thread(lambda: open_replay(load_recording(path)))
+            replay = await asyncio.to_thread(_load_replay, path)
         except EngineError as error:
             self._fail(error)
             return
@@ -109,13 +112,13 @@ class RobotView(Canvas):
     def show_now(self) -> None:
         """Draw at once, as a key wants it."""
         self.redraw()
-        self.post_message(self.Moved(self))
+        self._moved()
 
     def _tick(self) -> None:
         """Let time pass, and draw if something has changed and there is time for it."""
         now = time.monotonic()
         passed, self._ticked = now - self._ticked, now
-        if self.replay is None or self.held or not self.player.playing or not self._seen():
+        if self.replay is None or not self.player.playing or not self._seen():
             return
         before = self.player.step
         self.player.advance(passed)
@@ -127,7 +130,8 @@ class RobotView(Canvas):
             self.show_now()
 
     def _seen(self) -> bool:
-        return bool(self.size.area) and self.display and self.screen.is_active
+        screen = self.screen
+        return bool(self.size.area) and self.display and screen.is_active and not screen.has_class("-frozen")
 
     def picture(self, raster: Raster) -> Picture | None:
         """Return the present moment."""
@@ -169,3 +173,43 @@ class RobotView(Canvas):
         """Go away."""
         self.look = self.look.zoomed(1 / 1.1)
         self.show_now()
+
+
+class RobotTile(RobotView):
+    """The newest recording in a corner of another screen, at little cost; a click leads to its own screen."""
+
+    SHARE = 0.02
+    """Part of a processor that drawing it may take, as much as all figures together."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(share=self.SHARE, moved=self._title, id=id)
+        self.border_title = "robot"
+        self._listed: tuple[str, int] | None = None
+
+    def show(self, view: RunView) -> None:
+        """Show the newest recording of a run, looked for after every evaluation."""
+        listed = view.run_dir, len(view.history.evaluations)
+        if self.display and view.run_dir and listed != self._listed:
+            self._listed = listed
+            paths = list_recordings(RunDirectory(Path(view.run_dir)).evaluations)
+            if paths:
+                self.open(paths[-1])
+
+    def _title(self) -> None:
+        recording = self.replay.recording if self.replay else None
+        subtitle = (
+            f"return {number(recording.episode_return)} at {si(recording.env_steps)}" if recording else ""
+        )
+        if self.border_subtitle != subtitle:
+            self.border_subtitle = subtitle
+
+    async def on_click(self) -> None:
+        """Go to the robot's own screen."""
+        await self.run_action("app.show_screen('robot')")
+
+
+def _load_replay(path: Path) -> Replay:
+    """Read a recording and what it takes to show it; MuJoCo and Gymnasium are imported here, not before."""
+    from vmpo_tui.robot.replay import open_replay
+
+    return open_replay(load_recording(path))
