@@ -85,7 +85,7 @@ def save_recording(directory: Path, recording: Recording) -> Path:
     arrays |= {f"model.{name}": value for name, value in recording.model.items()}
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays)
+    np.savez_compressed(content, **arrays)
     directory.mkdir(exist_ok=True)
     path = directory / f"{recording.env_steps:012}.npz"
     replace_atomically(path, content.getvalue())

@@ -65,6 +65,11 @@ class Camera:
         y = -half * _middles(raster.rows)
         return np.asarray(forward + x[None, :, None] * right + y[:, None, None] * up)
 
+    def sample_size(self, raster: Raster) -> float:
+        """Return the longer side of a sample at the target's distance."""
+        height = 2.0 * math.tan(math.radians(FIELD_OF_VIEW / 2)) * self.distance / raster.rows
+        return height * max(1.0, raster.aspect)
+
     def project(self, points: Floats, raster: Raster) -> tuple[Floats, Floats, Floats]:
         """Return column, row and depth of points [..., 3]; meaningless where the depth is not positive.
 

@@ -85,8 +85,9 @@ def _encode(path: Path, pictures: Iterator[Picture], rate: Fraction) -> None:
         stream = container.add_stream("libx264", rate=rate, options={"crf": QUALITY})
         stream.pix_fmt = "yuv420p"
         for picture in pictures:
-            even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]
-            stream.height, stream.width = even.shape[:2]
+            even = picture[: picture.shape[0] & ~1, : picture.shape[1] & ~1]  # as the format wants it
+            if not stream.codec_context.is_open:
+                stream.height, stream.width = even.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(even.copy(), format="rgb24")))
         container.mux(stream.encode())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,13 @@ class Geoms:
     @property
     def half_sizes(self) -> Floats:
         """Half sizes of the bounding boxes [G, 3]."""
-        return np.array([half_sizes(*pair) for pair in zip(self.shapes, self.sizes, strict=True)])
+        sizes = [half_sizes(*pair) for pair in zip(self.shapes, self.sizes, strict=True)]
+        return np.array(sizes).reshape(-1, 3)
+
+    @property
+    def extents(self) -> Floats:
+        """Half of each geom's extent along the axes of the world [G, 3]."""
+        return np.asarray((np.abs(self.rotations) @ self.half_sizes[..., None])[..., 0])
 
 
 def render(
@@ -78,7 +84,7 @@ def render(
         tile: length of the ground's tiles.
     """
     rays = camera.rays(raster)
-    depth, owner, normal = _cast(geoms, camera, rays, raster)
+    depth, owner, normal = _cast(_thickened(geoms, camera, raster), camera, rays, raster)
     colour = _surroundings(geoms, camera, rays, palette, ground, tile)
     seen = owner >= 0
     if seen.any():
@@ -86,6 +92,11 @@ def render(
         colour[seen] = _lit(geoms, camera, owner[seen], normal[seen], depth[seen], palette) * contour[:, None]
     picture: Picture = (np.clip(colour, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
     return picture
+
+
+def _thickened(geoms: Geoms, camera: Camera, raster: Raster) -> Geoms:
+    """Return geoms of at least a sample's size, so that none falls between two samples."""
+    return replace(geoms, sizes=np.maximum(geoms.sizes, 0.5 * camera.sample_size(raster)))
 
 
 def _cast(

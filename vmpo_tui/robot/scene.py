@@ -160,28 +160,35 @@ class Scene:
         distance = framing.distance(azimuth, elevation, ratio)
         return Camera((x, y, z), distance / look.zoom, azimuth, elevation)
 
+    @property
+    def _mobile(self) -> bool:
+        """Whether the robot stands on nothing that is fixed: its root slides or floats."""
+        model, root = self.model, self._root
+        joints = model.jnt_type[model.jnt_bodyid == root]
+        return bool(np.isin(joints, [mujoco.mjtJoint.mjJNT_FREE, mujoco.mjtJoint.mjJNT_SLIDE]).any())
+
     def _measure(self) -> Framing:
         """Find the framing from states spread over the episode."""
         model, length = self.model, self._recording.length
         own = model.body_rootid[model.geom_bodyid[self._shown]] == self._root
-        radii = np.array([_radius(*pair) for pair in zip(self._shapes, self._sizes, strict=True)])
-        centres, places = [], []
+        centres, places, halves = [], [], []
         for step in np.unique(np.linspace(0, length - 1, min(SAMPLES, length)).astype(int)):
             self.pose(int(step))
+            geoms = self.geoms(Look())
             centres.append(self.data.subtree_com[self._root].copy())
-            places.append(self.geoms(Look()).positions)
-        centre, place = np.array(centres), np.array(places)
-        around = np.abs(place[:, own] - centre[:, None]) + radii[own][:, None]
-        size = np.percentile(around.max(1), 95, axis=0)
-        tracking = bool((np.ptp(centre[:, :2], axis=0) > size[:2].max()).any())
-        if tracking:
-            target, half = centre.mean(0), size
-        else:
-            low, high = (place - radii[:, None]).min((0, 1)), (place + radii[:, None]).max((0, 1))
-            target, half = (low + high) / 2, (high - low) / 2
+            places.append(geoms.positions)
+            halves.append(geoms.extents)
+        centre, place, half = np.array(centres), np.array(places), np.array(halves)
+        around = (np.abs(place - centre[:, None]) + half)[:, own].max(1)
+        extent = np.percentile(around, 95, axis=0)
+        target = centre.mean(0)
+        tracking = self._mobile and bool((np.ptp(centre[:, :2], axis=0) > extent[:2].max()).any())
+        if not tracking:
+            low, high = (place - half).min((0, 1)), (place + half).max((0, 1))
+            target, extent = (low + high) / 2, (high - low) / 2
         swing = np.ptp(place[:, own] - centre[:, None], axis=(0, 1))
         azimuth, elevation = _viewpoint(swing)
-        return Framing(tuple(target.tolist()), tracking, tuple(half.tolist()), azimuth, elevation)
+        return Framing(tuple(target.tolist()), tracking, tuple(extent.tolist()), azimuth, elevation)
 
 
 def _viewpoint(extent: Floats) -> tuple[float, float]:
@@ -234,11 +241,6 @@ def _ground(model: Any) -> float | None:
     quaternions = model.geom_quat[planes]
     level = np.abs(quaternions[:, 1:3]).max(1, initial=0.0) < 1e-3
     return float(model.geom_pos[planes[level], 2].max()) if level.any() else None
-
-
-def _radius(shape: str, size: Floats) -> float:
-    """Return the radius of a ball around a shape, less than its bounding box's corners reach."""
-    return float(size[0] if shape == "sphere" else size[:2].sum() if shape == "capsule" else size.max())
 
 
 def _with_contacts(geoms: Geoms, points: Floats) -> Geoms:
