@@ -69,6 +69,8 @@ class RobotView(Canvas):
         self._pace = Pace(share, FRAME_SECONDS - TICK_SECONDS / 2)  # the tick nearest to it
         self._ticked = time.monotonic()
         self._stamp: tuple[Path, float] | None = None
+        self._grip: tuple[int, int] | None = None
+        """Where the pointer holds the camera."""
 
     def on_mount(self) -> None:
         """Begin to play."""
@@ -152,16 +154,19 @@ class RobotView(Canvas):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Take hold of the camera."""
         self.capture_mouse()
-        event.stop()
+        self._grip = event.screen_x, event.screen_y
 
     def on_mouse_up(self) -> None:
         """Let go of it."""
         self.release_mouse()
+        self._grip = None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Turn the camera with the pointer."""
-        if self.app.mouse_captured is self and (event.delta_x or event.delta_y):
-            self.look = self.look.turned(-event.delta_x * DEGREES_PER_CELL, event.delta_y * DEGREES_PER_CELL)
+        if self._grip is not None:
+            across, down = event.screen_x - self._grip[0], event.screen_y - self._grip[1]
+            self._grip = event.screen_x, event.screen_y
+            self.look = self.look.turned(-across * DEGREES_PER_CELL, down * DEGREES_PER_CELL)
             self.show_now()
 
     def on_mouse_scroll_up(self) -> None:
