@@ -112,9 +112,12 @@ def instantiate(registration: Registration, render_mode: str | None = None) -> E
     env_id = _public_id(registration)
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()  # a worker process has not been through `find_registration`
+    options: dict[str, Any] = (
+        {} if render_mode is None else {"render_mode": render_mode}
+    )  # which not every one takes
     try:
         with _without_advice(registration):
-            return gym.make(registration, disable_env_checker=True, render_mode=render_mode)
+            return gym.make(registration, disable_env_checker=True, **options)
     except (gym.error.DependencyNotInstalled, ImportError) as error:
         reason = " ".join(str(error).split())
         raise BackendUnavailableError(
