@@ -52,6 +52,10 @@ def _one_of(default: str, *choices: str) -> Any:
     return field(default=default, metadata={"choices": choices})
 
 
+def _any_of(*choices: str) -> Any:
+    return field(default=(), metadata={"choices": choices})
+
+
 @dataclass(frozen=True, slots=True)
 class RunConfig:
     """Length, seed and machine resources of a run."""
@@ -66,6 +70,8 @@ class RunConfig:
     """CPU threads for physics; 0 means one per available core."""
     torch_threads: int = _bounded(1, 1)
     """CPU threads for the networks; more than one slows small networks down."""
+    sinks: tuple[str, ...] = _any_of("tensorboard", "wandb")
+    """Where metrics go besides metrics.jsonl, names in engine.sinks; each needs the extra of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,10 +333,8 @@ def _nearest_key(name: str, key: str, hints: Mapping[str, Any]) -> str:
 
 def _convert(path: str, value: Any, kind: Any) -> Any:
     """Return ``value`` as the field's type, or say what was expected."""
-    if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
-        if isinstance(value, (list, tuple)) and all(type(item) is int and item > 0 for item in value):
-            return tuple(value)
-        raise ConfigError(f"{path} must be a list of positive whole numbers such as [64, 64], not {value!r}")
+    if isinstance(kind, types.GenericAlias):
+        return _convert_list(path, value, kind.__args__[0])
     if kind is float and type(value) is int:
         return float(value)
     if kind is int and type(value) is float and value.is_integer():
@@ -341,16 +345,33 @@ def _convert(path: str, value: Any, kind: Any) -> Any:
     return value
 
 
+def _convert_list(path: str, value: Any, kind: type) -> Any:
+    valid = isinstance(value, (list, tuple)) and all(type(item) is kind for item in value)
+    if kind is int and not (valid and all(item > 0 for item in value)):
+        raise ConfigError(f"{path} must be a list of positive whole numbers such as [64, 64], not {value!r}")
+    if not valid:
+        raise ConfigError(f'{path} must be a list of names such as ["tensorboard"], not {value!r}')
+    return tuple(value)
+
+
 def _validate(name: str, section: Any) -> None:
     for entry in dataclasses.fields(section):
         value, limits, path = getattr(section, entry.name), entry.metadata, f"{name}.{entry.name}"
-        if "choices" in limits and value not in limits["choices"]:
-            choices = ", ".join(limits["choices"])
-            raise ConfigError(
-                f"{path} must be one of {choices}, not {value!r}{nearest(value, limits['choices'])}"
-            )
+        if "choices" in limits:
+            _check_choice(path, value, limits["choices"])
         if "low" in limits:
             _check_range(path, value, limits["low"], limits["high"], limits["open_low"])
+
+
+def _check_choice(path: str, value: str | tuple[str, ...], choices: tuple[str, ...]) -> None:
+    if isinstance(value, tuple):
+        if len(set(value)) < len(value):
+            raise ConfigError(f"{path} names one more than once: {', '.join(value)}")
+        for item in value:
+            _check_choice(path, item, choices)
+    elif value not in choices:
+        names = ", ".join(choices)
+        raise ConfigError(f"{path} must be one of {names}, not {value!r}{nearest(value, choices)}")
 
 
 def _check_range(path: str, value: float, low: float, high: float, open_low: bool) -> None:

@@ -48,6 +48,33 @@ class PhaseChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AdvantageHistogram:
+    """How an update's advantages are spread and what the E-step made of them, in equal bins."""
+
+    low: float
+    """Lower edge of the first bin: the smallest advantage, as the E-step saw it (normalised where it is)."""
+    high: float
+    """Upper edge of the last bin."""
+    counts: tuple[int, ...]
+    """Rows in each bin."""
+    weights: tuple[float, ...]
+    """Weight psi of each bin's rows together; the bins' sum is 1."""
+    threshold: float
+    """Smallest advantage among the selected rows."""
+    selected: int
+    """Number of selected rows (k)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one update looked like inside: for the screen, not for metrics.jsonl, whose rows are scalars."""
+
+    std: tuple[float, ...]
+    """Sigma of each action dimension [A], averaged over the rows; empty for discrete actions."""
+    advantages: AdvantageHistogram
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateCompleted(Event):
     """One iteration (rollout and update) is done; one row of metrics.jsonl."""
 
@@ -56,6 +83,8 @@ class UpdateCompleted(Event):
     episode_returns: tuple[float, ...] = ()
     """Raw returns of the training episodes that ended during this rollout, oldest first."""
     episode_lengths: tuple[int, ...] = ()
+    inspection: Inspection | None = None
+    """None where the row was read back from metrics.jsonl."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,9 @@ from engine.agent import Agent
 from engine.config import Config, OptimizerConfig
 from engine.distributions import Distribution, kl_parts
 from engine.errors import NonFiniteError
+from engine.events import Inspection
 from engine.flat import FlatParameters
+from engine.inspection import inspect
 from engine.m_step import m_step
 from engine.multipliers import Multipliers
 from engine.returns import ESTIMATORS
@@ -48,6 +50,8 @@ class Prepared:
     """A batch together with the E-step that made its weights."""
 
     batch: Batch
+    advantages: Tensor
+    """As the E-step weighed them [D]."""
     estep: vmpo.EStep
     temperature_loss: float
     explained_variance: float
@@ -80,6 +84,8 @@ class Learner:
         self._epsilons = self._bounds(config)
         self.updates = 0
         self.gradient_steps = 0
+        self.inspection: Inspection | None = None
+        """The newest update seen from inside; None before the first."""
 
     def reconfigure(self, config: Config) -> None:
         """Take over bounds, step sizes and limits that changed while the run is under way."""
@@ -149,7 +155,7 @@ class Learner:
         estep, loss = self._e_step(advantages, importance)
         residual = (returns - rows(values[:-1])).var(correction=0)
         explained = 1.0 - float(residual / returns.var(correction=0).clamp_min(1e-12))
-        return Prepared(batch._replace(weights=estep.weights), estep, loss, explained)
+        return Prepared(batch._replace(weights=estep.weights), advantages, estep, loss, explained)
 
     def _reweigh(self, batch: Batch) -> tuple[Batch, Tensor | None]:
         """With importance weights, take pi_old from the target policy, not from who acted."""
@@ -259,8 +265,9 @@ class Learner:
         metrics["estep/kl"] = float(estep.kl)
         metrics["estep/ess"] = float(estep.effective_sample_size)
         metrics["policy/entropy"] = float(new.entropy().mean())
-        if self.agent.policy.continuous:
-            std = new.parameters[1]
+        std = new.parameters[1] if self.agent.policy.continuous else None
+        self.inspection = inspect(prepared.advantages, estep, std)
+        if std is not None:
             metrics["policy/std_mean"] = float(std.mean())
             metrics["policy/std_min"] = float(std.min())
         metrics["value/explained_variance"] = prepared.explained_variance

@@ -29,7 +29,7 @@ class Preset:
 
 LOCOMOTION: Mapping[str, Mapping[str, Any]] = {
     "env": {"num_envs": 64, "stagger": False},
-    "network": {"std_init": 0.6},
+    "network": {"std_init": 0.4},
     "vmpo": {
         "rollout_steps": 32,
         "topk_fraction": 1.0,
@@ -44,9 +44,25 @@ LOCOMOTION: Mapping[str, Mapping[str, Any]] = {
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "locomotion",
-        "HalfCheetah-*|Hopper-*|Walker2d-*|Ant-*|Humanoid*|Swimmer-*|InvertedDoublePendulum-*|dm_control/*",
+        "HalfCheetah-*|Hopper-*|Walker2d-*|InvertedDoublePendulum-*|dm_control/*",
         LOCOMOTION,
         "every sample counts, mildly weighted: the control variate makes that the least noisy choice",
+    ),
+    Preset(
+        "many-joints",
+        "Ant-*|Humanoid*",
+        {**LOCOMOTION, "network": {"std_init": 0.3}},
+        "locomotion with a smaller first sigma: noise in every joint costs more than walking earns",
+    ),
+    Preset(
+        "swimmer",
+        "Swimmer-*",
+        {
+            **LOCOMOTION,
+            "env": {"num_envs": 8, "stagger": False},
+            "vmpo": {**LOCOMOTION["vmpo"], "rollout_steps": 256, "gamma": 0.999, "gae_lambda": 0.98},
+        },
+        "locomotion that looks further ahead: a stroke pays off long after it began",
     ),
     Preset(
         "discrete",

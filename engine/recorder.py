@@ -1,34 +1,78 @@
-"""Where events go: the channel to a front end and the files of the run directory, which drop nothing."""
+"""Where events go: the channel to a front end, the files of the run directory, and the chosen sinks."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from functools import partial
+
 from engine.channel import Channel
-from engine.events import Event, UpdateCompleted
+from engine.events import Event, PhaseChanged, RunFailed, RunFinished, RunStarted, UpdateCompleted, Warned
 from engine.run_directory import RunDirectory
+from engine.sinks import SINKS, Sink
 from engine.sinks.jsonl import JsonlSink, event_row
 
 
 class Recorder:
-    """Writes each update to metrics.jsonl, every other event to events.jsonl, and all to the channel."""
+    """Writes each update to metrics.jsonl, every other event to events.jsonl, and all to the channel.
+
+    The files drop nothing. The optional sinks get the metric rows from `RunStarted` on; one that raises is
+    reported once and switched off.
+    """
 
     def __init__(self, directory: RunDirectory, channel: Channel) -> None:
+        self._path = directory.path
         self._channel = channel
         self._metrics = JsonlSink(directory.metrics)
         self._events = JsonlSink(directory.events)
+        self._sinks: dict[str, Sink] = {}
 
     def emit(self, event: Event) -> None:
         """Record an event."""
+        if isinstance(event, (RunFinished, RunFailed)):
+            self._close_sinks()  # before the last event, so that a failure to can still be reported
         if isinstance(event, UpdateCompleted):
             self._metrics.write(event.metrics)
         else:
             self._events.write(event_row(event))
         self._channel.emit(event)
+        if isinstance(event, RunStarted):
+            self._open_sinks(event)
+        elif isinstance(event, UpdateCompleted):
+            for name, sink in tuple(self._sinks.items()):
+                self._attempt(name, partial(sink.write, event.metrics))
 
     def truncate_after(self, updates: int) -> None:
         """Drop metric rows newer than a checkpoint that is resumed from, so that none repeats."""
         self._metrics.truncate_after(updates)
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files and whatever sinks are open."""
+        self._close_sinks()
         self._metrics.close()
         self._events.close()
+
+    def _open_sinks(self, started: RunStarted) -> None:
+        for name in started.config.get("run", {}).get("sinks", ()):
+            self.emit(PhaseChanged(f"opening {name}"))
+            self._attempt(name, partial(self._open_sink, name, started))
+
+    def _open_sink(self, name: str, started: RunStarted) -> None:
+        self._sinks[name] = SINKS[name](self._path, started)
+
+    def _close_sinks(self) -> None:
+        sinks, self._sinks = self._sinks, {}
+        for name, sink in sinks.items():
+            self.emit(PhaseChanged(f"closing {name}"))
+            self._attempt(name, sink.close)
+
+    def _attempt(self, name: str, action: Callable[[], None]) -> None:
+        """Let a sink do something; where it fails, report it and go on without the sink."""
+        try:
+            action()
+        except Exception as error:
+            if sink := self._sinks.pop(name, None):
+                with contextlib.suppress(Exception):
+                    sink.close()
+            cause = str(error) or type(error).__name__
+            self.emit(Warned(f"{name} is switched off, training goes on: {cause}"))

@@ -95,7 +95,10 @@ def save_recording(directory: Path, recording: Recording) -> Path:
 
 def list_recordings(directory: Path) -> list[Path]:
     """Return the recordings in a directory, oldest policy first; none if there is no directory."""
-    return sorted(path for path in directory.glob("*.npz") if not path.name.startswith(TEMPORARY_PREFIX))
+    try:
+        return sorted(path for path in directory.glob("*.npz") if not path.name.startswith(TEMPORARY_PREFIX))
+    except (OSError, ValueError):  # a name that no directory can have, say
+        return []
 
 
 def discard_recordings_after(directory: Path, env_steps: int) -> None:

@@ -31,12 +31,11 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
-from engine.normalization import RunningMoments
 from engine.recorder import Recorder
 from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
-from engine.training import Training, build_agent, evaluation_env
+from engine.training import Training, evaluation_env, restore_agent
 
 PAUSED_POLL_SECONDS = 0.5
 
@@ -183,7 +182,8 @@ class Trainer:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
-            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths))
+            inspection = training.learner.inspection
+            self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths, inspection))
             if crossed(config.checkpoint.interval):
                 self._save()
             self._obey()
@@ -344,21 +344,13 @@ def evaluate_checkpoint(
     """
     checkpoint = load_checkpoint(find_checkpoint(path))
     config = checkpoint.config
-    state = join(checkpoint.state, checkpoint.tensors)["training"]
     env = evaluation_env(config, episodes)
     try:
-        agent = build_agent(env.spec, config)
-        agent.load_state_dict(state["learner"]["agent"])
-        moments = RunningMoments((env.spec.observation_size,))
-        moments.load_state_dict(state["collector"]["observation_moments"])
+        agent, moments = restore_agent(checkpoint, env.spec)
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
             record=record, env_steps=checkpoint.env_steps,
         )  # fmt: skip
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{checkpoint.path} does not fit its environment {env.spec.id}: {error}"
-        ) from error
     finally:
         env.close()

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ from engine.files import replace_atomically
 RUNS_ROOT_VARIABLE = "VMPO_RUNS"
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 TAIL_BYTES = 65_536
+EVENT_BYTES = 4_194_304
+"""How much of events.jsonl the list of runs reads: thousands of evaluations, whatever else the file holds."""
+CONFIG_BYTES = 1_048_576
+"""A larger config.toml is none."""
 
 
 def runs_root() -> Path:
@@ -113,13 +117,13 @@ class RunDirectory:
     def held(self) -> bool:
         """Whether a process trains this run at the moment."""
         try:
-            descriptor = os.open(self.lock, os.O_RDWR)
+            descriptor = os.open(self.lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
         finally:
             os.close(descriptor)
         return False
@@ -127,26 +131,68 @@ class RunDirectory:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """One line of the list of runs."""
+    """One line of the list of runs; what a damaged run does not tell is 0, None or "?"."""
 
     name: str
     path: Path
     state: str
-    """running, finished, stopped, discarded, failed, interrupted or damaged."""
+    """running, paused, finished, stopped, discarded, failed, interrupted or damaged."""
     env_id: str
+    seed: int
     env_steps: int
+    """Environment steps taken so far."""
     total_steps: int
+    """The run's target."""
+    updates: int
+    """Iterations done."""
+    seconds: float
+    """Time spent training and evaluating."""
     best_return: float | None
+    """Highest mean return of an evaluation."""
+    last_return: float | None
+    """Mean return of the newest evaluation."""
     modified: float
     """Time of the last change, seconds since the epoch."""
 
 
 def list_runs(root: Path) -> list[RunInfo]:
-    """Describe every run under a root, the most recently changed first; damaged ones are listed as such."""
-    if not root.is_dir():
+    """Describe every run under a root, the most recently changed first.
+
+    Whatever lies there: damaged runs are listed as such, links and everything else are passed over.
+    """
+    try:
+        paths = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
         return []
-    runs = [_describe(path) for path in root.iterdir() if path.is_dir() and (path / "config.toml").exists()]
+    runs = [run for path in paths if (run := _describe(path)) is not None]
     return sorted(runs, key=lambda run: run.modified, reverse=True)
+
+
+def tail_rows(path: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
+    """Return the whole JSON rows in the last part of a file, however large and damaged it is.
+
+    Args:
+        path: what is missing or no regular file (a pipe would never end) has no rows.
+        size: bytes to read at most.
+    """
+    try:
+        if not path.is_file():
+            return []
+        with path.open("rb") as file:
+            start = max(0, os.fstat(file.fileno()).st_size - size)
+            file.seek(start)
+            lines = file.read(size).splitlines()[1 if start else 0 :]
+    except OSError:
+        return []
+    rows = []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
 
 
 def _check_name(path: Path) -> None:
@@ -158,57 +204,70 @@ def _check_name(path: Path) -> None:
         raise ConfigError(f"{path} is a link; name the run directory itself")
 
 
-def _describe(path: Path) -> RunInfo:
+def _describe(path: Path) -> RunInfo | None:
     directory = RunDirectory(path)
     try:
+        if not os.path.lexists(directory.config):
+            return None
+        if not directory.config.is_file() or directory.config.stat().st_size > CONFIG_BYTES:
+            raise ConfigError(f"{directory.config} is not a file of settings")
         config = Config.from_toml(directory.config)
-    except ConfigError:
-        return RunInfo(path.name, path, "damaged", "?", 0, 0, None, _modified(directory))
-    events = _tail_rows(directory.events)
-    last_row = (_tail_rows(directory.metrics) or [{}])[-1]
-    steps = max(
-        int(last_row.get("env_steps") or 0), *(int(row.get("env_steps") or 0) for row in [{}, *events])
+    except (ConfigError, OSError, RecursionError):
+        return RunInfo(path.name, path, "damaged", "?", 0, 0, 0, 0, 0.0, None, None, _modified(directory))
+    events = tail_rows(directory.events, EVENT_BYTES)
+    last_row = (tail_rows(directory.metrics) or [{}])[-1]
+    scores = [score for row in events if (score := _score(row)) is not None]
+    return RunInfo(
+        name=path.name,
+        path=path,
+        state=_state(events, held=directory.held()),
+        env_id=config.env.id,
+        seed=config.run.seed,
+        env_steps=max(int(_number(row, "env_steps")) for row in (last_row, *events)),
+        total_steps=config.run.total_steps,
+        updates=max(int(_number(row, "updates")) for row in (last_row, *events)),
+        seconds=_number(last_row, "seconds"),
+        best_return=max(scores, default=None),
+        last_return=scores[-1] if scores else None,
+        modified=_modified(directory),
     )
-    scores = [sum(row["returns"]) / len(row["returns"]) for row in events if row.get("returns")]
-    state = "running" if directory.held() else _final_state(events)
-    best = max(scores) if scores else None
-    total = config.run.total_steps
-    return RunInfo(path.name, path, state, config.env.id, steps, total, best, _modified(directory))
 
 
-def _final_state(events: list[dict[str, Any]]) -> str:
-    for row in reversed(events):
-        match row.get("event"):
-            case "RunFinished":
-                reason = str(row.get("reason"))
-                return "finished" if reason == "completed" else reason
-            case "RunFailed":
-                return "failed"
-            case "RunStarted":
-                return "interrupted"
+def _number(row: dict[str, Any], key: str) -> float:
+    """Return a figure of a row that anybody may have written; 0 for what is none."""
+    value = row.get(key)
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e18 else 0.0
+
+
+def _score(row: dict[str, Any]) -> float | None:
+    """Return the mean return of an evaluation's row."""
+    returns = row.get("returns")
+    if row.get("event") != "EvaluationCompleted" or not isinstance(returns, list) or not returns:
+        return None
+    if not all(type(value) in (int, float) and abs(value) < 1e300 for value in returns):
+        return None
+    return float(sum(returns)) / len(returns)
+
+
+def _state(events: list[dict[str, Any]], *, held: bool) -> str:
+    """Return a run's state from its newest event that says anything about it, and from its lock."""
+    kinds = {"RunStarted", "RunPaused", "RunResumed", "RunFinished", "RunFailed"}
+    last: dict[str, Any] = next((row for row in reversed(events) if str(row.get("event")) in kinds), {})
+    if held:
+        return "paused" if last.get("event") == "RunPaused" else "running"
+    match last.get("event"), last.get("reason"):
+        case "RunFinished", "completed":
+            return "finished"
+        case "RunFinished", ("stopped" | "discarded") as reason:
+            return str(reason)
+        case "RunFailed", _:
+            return "failed"
     return "interrupted"
 
 
-def _tail_rows(path: Path) -> list[dict[str, Any]]:
-    """Whole JSON rows in the last part of a file, however large it is."""
-    try:
-        with path.open("rb") as file:
-            start = max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES)
-            file.seek(start)
-            lines = file.read().splitlines()[1 if start else 0 :]
-    except OSError:
-        return []
-    rows = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
-
-
 def _modified(directory: RunDirectory) -> float:
-    candidates = (directory.metrics, directory.events, directory.config)
-    return max((path.stat().st_mtime for path in candidates if path.exists()), default=0.0)
+    times = []
+    for path in (directory.metrics, directory.events, directory.config):
+        with suppress(OSError):
+            times.append(path.stat().st_mtime)
+    return max(times, default=0.0)

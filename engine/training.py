@@ -9,13 +9,16 @@ from typing import Any
 import torch
 
 from engine.agent import Agent
+from engine.checkpoint import Checkpoint
 from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
-from engine.envs.base import EnvSpec, VectorEnv
-from engine.errors import ConfigError
+from engine.envs.base import ContinuousActions, EnvSpec, VectorEnv
+from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
+from engine.normalization import RunningMoments
+from engine.state_tree import join
 
 EVALUATION_SEED_OFFSET = 1_000_003
 """Added to the run's seed for evaluation environments, away from the training ones."""
@@ -97,6 +100,10 @@ class Training:
             "time/collect": collected - started,
             "time/update": finished - collected,
         }
+        if isinstance(self.env.spec.actions, ContinuousActions):
+            rollout = self.collector.rollout
+            chosen = rollout.actions.cpu().numpy()[rollout.valid]
+            metrics["policy/saturated"] = self.env.spec.actions.saturation(chosen)
         if episodes.returns:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
@@ -151,6 +158,23 @@ class Training:
         for name, generator in self._generators.items():
             generator.set_state(state["generators"][name])
         return continued
+
+
+def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, RunningMoments]:
+    """Return the agent of a checkpoint and the statistics that its observations are normalised with.
+
+    Raises:
+        CheckpointError: it does not fit the environment.
+    """
+    try:
+        state = join(checkpoint.state, checkpoint.tensors)["training"]
+        agent = build_agent(spec, checkpoint.config)
+        agent.load_state_dict(state["learner"]["agent"])
+        moments = RunningMoments((spec.observation_size,))
+        moments.load_state_dict(state["collector"]["observation_moments"])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{checkpoint.path} does not fit its environment {spec.id}: {error}") from error
+    return agent, moments
 
 
 def evaluation_env(config: Config, episodes: int) -> VectorEnv:

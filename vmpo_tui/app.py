@@ -19,6 +19,7 @@ from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
 from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, HelpDialog, LeaveDialog, StopDialog
+from vmpo_tui.screens.filming import FilmWanted, film_aside
 from vmpo_tui.session import Source
 from vmpo_tui.terminal import Output, terminal_is_gone
 from vmpo_tui.widgets.tabs import ScreenTabs
@@ -90,7 +91,7 @@ class VmpoApp(App[int]):
         self._behind = False
         for screen in self.screen_stack:  # a dialog may be in front
             if isinstance(screen, RunScreen) and screen.is_mounted:
-                screen.show(self.view, frozen=self._frozen)
+                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost)
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
@@ -101,6 +102,10 @@ class VmpoApp(App[int]):
     def on_screen_tabs_chosen(self, event: ScreenTabs.Chosen) -> None:
         """Switch to the screen that was clicked."""
         self.action_show_screen(event.label)
+
+    def on_film_wanted(self, event: FilmWanted) -> None:
+        """Make a video beside everything else."""
+        self.run_worker(film_aside(self, event), exit_on_error=False)
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""

@@ -130,6 +130,14 @@ class Follower:
         return None
 
 
+class Spectator(Follower):
+    """Follows a run and never steers it, whatever the screens ask for."""
+
+    def send(self, command: Command) -> None:
+        """Refuse a command; the refusal comes back as an event."""
+        self._answers.append(Warned(f"read-only: {type(command).__name__} was not sent"))
+
+
 class GrowingRows:
     """Rows of a JSON-lines file that another process appends to, or replaces by a shorter one."""
 

@@ -8,10 +8,10 @@ from vmpo_tui.session import Source
 from vmpo_tui.terminal import stop_signals, terminal_for_the_screen
 
 
-def run_app(session: Source) -> int:
+def run_app(session: Source, kind: type[VmpoApp] = VmpoApp) -> int:
     """Open the application and return the exit code; the terminal is restored whatever happens."""
     with terminal_for_the_screen() as output:
-        app = VmpoApp(session, output)
+        app = kind(session, output)
         with stop_signals(app.on_signal):
             code = app.run()
     if code is None:  # the application itself broke: its run is saved all the same

@@ -20,6 +20,8 @@ class Pace:
         """
         self._share, self._shortest = share, shortest
         self._drawn: tuple[float, float] | None = None
+        self.cost: float | None = None
+        """Share of a core that the thread has taken lately; None before the second drawing."""
 
     def due(self, now: float, spent: float) -> bool:
         """Return whether to draw now; a yes counts as done.
@@ -34,5 +36,7 @@ class Pace:
             wait = min(LONGEST, max(self._shortest, (spent - spent_before) / self._share))
             if now - drawn_at < wait:
                 return False
+            share = (spent - spent_before) / (now - drawn_at)
+            self.cost = share if self.cost is None else 0.8 * self.cost + 0.2 * share
         self._drawn = now, spent
         return True

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine import events
 from vmpo_tui.text import number, printable, si
+from vmpo_tui.thinned import Thinned
 
 LOG_LINES = 1000
 """Newest log lines kept; events.jsonl has them all."""
@@ -64,6 +65,8 @@ class History:
     """Mean return of each evaluation."""
     deviations: Series = field(default_factory=Series)
     """Standard deviation of each evaluation's returns."""
+    sigmas: Thinned = field(default_factory=Thinned)
+    """Sigma of each action dimension; empty for discrete actions."""
 
     def record(self, metrics: Mapping[str, float]) -> None:
         """Add a row of metrics."""
@@ -116,6 +119,9 @@ class RunView:
     seconds: float = 0.0
     steps_per_second: float = 0.0
     """Smoothed over the last updates."""
+    continuous: bool = True
+    action_size: int = 0
+    """Dimensions of a continuous action, or number of discrete actions."""
     bounds: Mapping[str, float] = field(default_factory=dict)
     """Bound of each constraint by metric name (kl/mean, kl/covariance, kl/policy, estep/kl)."""
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -124,6 +130,8 @@ class RunView:
     """What was changed during the run."""
     latest: Mapping[str, float] = field(default_factory=dict)
     """The newest row of metrics."""
+    inspection: events.Inspection | None = None
+    """The newest update seen from inside."""
     episode_return: float | None = None
     """Training return, smoothed over episodes."""
     score: tuple[float, float] | None = None
@@ -191,6 +199,8 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
         total_steps=event.total_steps,
         env_steps=event.env_steps,
         updates=event.updates,
+        continuous=event.continuous,
+        action_size=event.action_size,
         failure=None,
         finish=None,
         config=event.config,
@@ -215,6 +225,8 @@ def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
     for value in event.episode_returns:
         view.history.episodes.append(metrics["env_steps"], value)
         episode_return = value if episode_return is None else 0.9 * episode_return + 0.1 * value
+    if event.inspection is not None and event.inspection.std:
+        view.history.sigmas.append(view.env_steps, metrics["env_steps"], event.inspection.std)
     speed = metrics["steps_per_second"]
     return replace(
         view,
@@ -223,6 +235,7 @@ def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
         seconds=metrics["seconds"],
         steps_per_second=0.9 * view.steps_per_second + 0.1 * speed if view.steps_per_second else speed,
         latest=metrics,
+        inspection=event.inspection or view.inspection,
         episode_return=episode_return,
     )
 

@@ -64,6 +64,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit: 42 s, 12 min, 3 h, 2 d."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:,.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
 def _is_whole(value: float) -> bool:
     return round(value) >= 1 and abs(value - round(value)) < 1e-6 * value
 

@@ -40,14 +40,18 @@ class ContinuousActions:
 
         Unbounded dimensions pass through unchanged.
         """
-        middle, half, limit = self._scaling
+        middle, half, limit = self.scaling
         clipped: Floats = np.clip(sample, -limit, limit, dtype=np.float64)
         clipped *= half
         clipped += middle
         return clipped
 
+    def saturation(self, sample: NDArray[np.floating]) -> float:
+        """Share of the components of raw policy samples [..., A] that `to_environment` clips."""
+        return float((np.abs(sample) > self.scaling[2]).mean())
+
     @functools.cached_property
-    def _scaling(self) -> tuple[Floats, Floats, Floats]:
+    def scaling(self) -> tuple[Floats, Floats, Floats]:
         """Middle and half width of each dimension, and the limit of a sample [A]."""
         bounded = np.isfinite(self.low) & np.isfinite(self.high)
         low, high = np.where(bounded, self.low, -1.0), np.where(bounded, self.high, 1.0)

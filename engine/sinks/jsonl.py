@@ -64,7 +64,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
             for line in file:
                 try:
                     row = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(row, dict):
                     yield row

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.tui.scripted_engine import ScriptedEngine
+from vmpo_tui.pace import Pace
+
+
+@pytest.fixture(autouse=True)
+def known_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the screen cost the same on every machine, for the pictures."""
+    monkeypatch.setattr(Pace, "cost", property(lambda _: 0.0123, lambda _, __: None), raising=False)
 
 
 @pytest.fixture

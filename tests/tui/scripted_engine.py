@@ -155,7 +155,28 @@ def update(number: int) -> events.UpdateCompleted:
     }
     middle = episode_return(number)
     returns = (middle + 200.0 * wave, middle - 300.0 * math.cos(1.3 * number))
-    return events.UpdateCompleted(metrics, returns, (1000, 1000))
+    return events.UpdateCompleted(metrics, returns, (1000, 1000), inspection(number))
+
+
+def inspection(number: int, *, fraction: float = 1.0, dimensions: int = 6) -> events.Inspection:
+    """An update from inside: normal advantages, weights psi at temperature 1, and a sigma a dimension."""
+    bins, rows = 48, 2048
+    middles = [-3.0 + 6.0 * (place + 0.5) / bins for place in range(bins)]
+    density = [math.exp(-0.5 * middle * middle) for middle in middles]
+    counts = [round(rows * share / sum(density)) for share in density]
+    kept, place = 0, bins
+    while kept < fraction * sum(counts):
+        place -= 1
+        kept += counts[place]
+    masses = [
+        count * math.exp(middle) * (index >= place)
+        for index, (count, middle) in enumerate(zip(counts, middles, strict=True))
+    ]
+    weights = tuple(mass / sum(masses) for mass in masses)
+    threshold = -3.0 + 6.0 * place / bins
+    histogram = events.AdvantageHistogram(-3.0, 3.0, tuple(counts), weights, threshold, kept)
+    std = tuple(0.3 * math.exp(-number * (index + 1) / 400.0) for index in range(dimensions))
+    return events.Inspection(std, histogram)
 
 
 async def until(pilot: Pilot[int], what: str, condition: Callable[[], bool]) -> None:

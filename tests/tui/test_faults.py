@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 
 import pytest
 from textual.widgets import Static
 
 from engine import commands, events
-from tests.tui.scripted_engine import STARTED, ScriptedEngine, until
+from tests.tui.scripted_engine import STARTED, ScriptedEngine, until, update
+from vmpo_tui.screens.base import TABS
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import FailureDialog
 from vmpo_tui.text import printable
@@ -21,6 +23,12 @@ HOSTILE = [
     "\u202egnp.exe",
     "x" * 10_000,
     "\ud800 lone surrogate",
+    "first\nsecond\u2028third",
+    "\x9b31m\x9d0;title\x9c",
+    "\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\",
+    "\u2066isolate\u2069\u200b\ufeff",
+    "[/x] [ [[ ]] \\[",
+    "back\b\b\b\b\x7f",
 ]
 
 
@@ -70,19 +78,32 @@ async def test_a_signal_saves_and_leaves(engine, signum, monkeypatch):
     assert last_resort == [128 + signum]
 
 
+def unsafe(engine: ScriptedEngine) -> list[str]:
+    """Characters on the topmost screen that a terminal would obey."""
+    strips = engine.app.screen._compositor.render_strips()
+    shown = "".join(segment.text for line in strips for segment in line)
+    return [character for character in shown if character != printable(character)]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_text_from_outside_is_shown_not_obeyed(text):
-    fields = {name: getattr(STARTED, name) for name in STARTED.__slots__}
-    engine = ScriptedEngine(events.RunStarted(**fields | {"env_id": text, "run_dir": text}))
+    engine = ScriptedEngine(dataclasses.replace(STARTED, env_id=text, run_dir=text, backend=text))
     async with engine.app.run_test(size=(100, 30)) as pilot:
+        event = update(1)
         engine.say(events.PhaseChanged(text), events.Warned(text))
-        engine.update(2)
+        engine.say(dataclasses.replace(event, metrics={**event.metrics, text: 1.0}))
         engine.say(events.CheckpointSaved(text, 1, 1, best=False, seconds=0.1))
+        engine.say(events.SettingChanged(text, 0.1, 0.2, 1, 1))
+        await until(pilot, "the change", lambda: bool(engine.app.view.markers))
+        for key, label in TABS:
+            await pilot.press(key)
+            await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
+            engine.app._show()
+            await pilot.pause()
+            assert unsafe(engine) == []
         engine.say(events.RunFailed(text, text, text, 1, 1, checkpoint=text))
         await until(pilot, "the dialog", lambda: isinstance(engine.app.screen, FailureDialog))
-        for screen in engine.app.screen_stack[1:]:
-            shown = "".join(segment.text for line in screen._compositor.render_strips() for segment in line)
-            assert [character for character in shown if character != printable(character)] == []
+        assert unsafe(engine) == []
     engine.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_runs_are_listed(run, tmp_path):
     assert code == 0
     assert "first" in out
     assert "CartPole-v1" in out
-    assert "0 / 5,000" in out
+    assert "0 / 5k" in out
     [listed] = json.loads(run("runs", "--json").out)
     assert listed["path"] == str(tmp_path / "runs" / "first")
     assert (listed["env_id"], listed["total_steps"], listed["best_return"]) == ("CartPole-v1", 5000, None)
@@ -122,3 +123,31 @@ def test_a_reader_that_leaves_early_is_told_nothing():
         assert process.stderr is not None
         assert process.stderr.read() == b""
     assert process.returncode == 1  # Typer's answer to a closed pipe
+
+
+def test_the_fields_of_the_list_of_runs_are_documented(run, tmp_path):
+    _make_run(tmp_path / "runs" / "first")
+    [listed] = json.loads(run("runs", "--json").out)
+    told = " ".join(run("runs", "--help").out.split())
+    assert [field for field in listed if field not in told] == []
+
+
+def test_hostile_names_are_listed_but_steer_nothing(run, tmp_path):
+    _make_run(tmp_path / "runs" / "good")
+    names = [
+        "\x1b[2Jgone",
+        "two\nlines",
+        "[bold]x",
+        "\u202ereversed",
+        b"\xff\xfe".decode("utf-8", "surrogateescape"),
+    ]
+    for name in names:
+        shutil.copytree(tmp_path / "runs" / "good", tmp_path / "runs" / name)
+    code, out, err = run("runs")
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert r"\x1b[2Jgone" in out
+    assert "[bold]x" in out
+    assert len(out.splitlines()) == 2 + 1 + len(names)
+    assert {entry["name"] for entry in json.loads(run("runs", "--json").out)} == {"good", *names}

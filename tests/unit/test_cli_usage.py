@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from engine.config import Config
 from tests.unit.cli_runner import Runner
 from vmpo_tui import __version__
 from vmpo_tui.cli.terminal import app as vmpo_tui
@@ -48,6 +51,26 @@ BAD = {
     "no run to resume": (["resume", "absent"], "absent"),
     "empty run": (["resume", ""], "''"),
     "no environment found": (["envs", "zzzz"], "zzzz"),
+    "misspelt preset": (["train", "CartPole-v1", "--preset", "papr"], "'paper'"),
+    "misspelt sink": (["train", "CartPole-v1", "--sink", "tensorbord"], "'tensorboard'"),
+    "checkpoint for an environment": (["train", "checkpoints/last"], "checkpoints/last"),
+    "run name with a leading dot": (["train", "CartPole-v1", "--run-dir", ".x"], ".x"),
+    "run name of control characters": (
+        ["train", "CartPole-v1", "--run-dir", "a\x1b]0;x\x07"],
+        "a\\x1b]0;x\\x07",
+    ),
+    "run name that is too long": (["train", "CartPole-v1", "--run-dir", "x" * 300], "xxx"),
+    "no run to attach to": (["attach", "absent"], "absent"),
+    "no run to serve": (["serve", "absent"], "absent"),
+    "port out of range": (["serve", "absent", "--port", "99999"], "--port"),
+    "no run to plot": (["plot", "absent"], "absent"),
+    "nothing to plot": (["plot"], "RUN"),
+    "no smoothing": (["plot", "absent", "--smooth", "0"], "--smooth"),
+    "no run to export": (["export", "absent", "-o", "policy.onnx"], "absent"),
+    "export without a file": (["export", "absent"], "--output"),
+    "run with control characters": (["eval", "a\x1b[2Jb"], "a\\x1b[2Jb"),
+    "run with markup": (["resume", "[bold]x[/bold]"], "[bold]x[/bold]"),
+    "run of another directory": (["eval", "../../etc"], "../../etc"),
 }
 
 
@@ -67,6 +90,31 @@ def test_bad_usage_is_one_line(run, tmp_path, arguments, named):
     assert err.count("\n") == 1
     assert "\x1b" not in err
     assert named in err
+    assert list(tmp_path.iterdir()) == []
+
+
+SETTINGS = [
+    (f"{section.name}.{entry.name}", getattr(getattr(Config(), section.name), entry.name))
+    for section in dataclasses.fields(Config)
+    for entry in dataclasses.fields(getattr(Config(), section.name))
+]
+
+
+@pytest.mark.parametrize(("key", "default"), SETTINGS, ids=[key for key, _ in SETTINGS])
+def test_every_setting_refuses_what_it_is_not(run, tmp_path, key, default):
+    wrong = 7 if isinstance(default, str) else "[1, 'x']" if isinstance(default, tuple) else "'much'"
+    code, out, err = run("train", "CartPole-v1", "--set", f"{key}={wrong}")
+    assert (code, out) == (2, "")
+    assert key in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", [key for key, _ in SETTINGS])
+def test_every_setting_is_found_by_a_name_close_to_it(run, tmp_path, key):
+    code, _, err = run("train", "CartPole-v1", "--set", f"{key}x=1")
+    assert code == 2
+    assert f"did you mean '{key}'" in err
     assert list(tmp_path.iterdir()) == []
 
 

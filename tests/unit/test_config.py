@@ -133,6 +133,6 @@ def test_presets_by_name() -> None:
     assert (paper.env.id, paper.vmpo.epochs, paper.vmpo.target_update_period) == ("Ant-v5", 1, 100)
     assert not paper.vmpo.control_variate
     assert not paper.vmpo.decoupled
-    assert config_for("Ant-v5", "locomotion") == config_for("Ant-v5")
+    assert config_for("Hopper-v5", "locomotion") == config_for("Hopper-v5")
     with pytest.raises(ConfigError, match="no preset 'papr'; did you mean 'paper'"):
         config_for("Ant-v5", "papr")

@@ -70,10 +70,10 @@ def test_the_engine_brings_no_screen():
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("train",), ("eval",), ("resume",), ("runs",), ("envs",), ("doctor",)]
+    "command", ["", "train", "eval", "resume", "attach", "serve", "plot", "export", "runs", "envs", "doctor"]
 )
-def test_help_imports_nothing_heavy(arguments):
-    found = _modules_after("from vmpo_tui.cli import main; main()", *arguments, "--help")
+def test_help_imports_nothing_heavy(command):
+    found = _modules_after("from vmpo_tui.cli import main; main()", *command.split(), "--help")
     assert "typer" in found
     assert found.isdisjoint({"torch", "gymnasium", "mujoco", "textual", "numpy"})
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from engine.events import EvaluationCompleted
-from engine.sinks import SINKS, JsonlSink
+from engine.sinks import JsonlSink
 from engine.sinks.jsonl import event_row, read_rows
 
 
@@ -66,8 +66,3 @@ def test_an_event_row_says_what_and_when() -> None:
     assert row["event"] == "EvaluationCompleted"
     assert row["returns"] == (1.0, 2.0)
     assert row["time"].endswith("+00:00")
-
-
-def test_every_sink_is_reachable_by_name(tmp_path: Path) -> None:
-    for name, sink in SINKS.items():
-        sink(tmp_path / name).close()

@@ -50,3 +50,14 @@ def test_something_that_moves_may_be_drawn_more_often():
         True,
         True,
     ]
+
+
+def test_the_cost_is_what_was_spent_lately():
+    pace = Pace()
+    assert pace.cost is None
+    for step in range(200):
+        assert pace.due(2.0 * step, 0.5 * step)
+    assert pace.cost == pytest.approx(0.25)
+    for step in range(200):
+        assert pace.due(400.0 + 2.0 * step, 100.0 + 0.02 * step)
+    assert pace.cost == pytest.approx(0.01, rel=0.01)

@@ -79,6 +79,7 @@ def test_files_being_written_are_not_listed(tmp_path):
     (tmp_path / ".tmp-000000000001.npz").write_bytes(b"")
     assert list_recordings(tmp_path) == []
     assert list_recordings(tmp_path / "none") == []
+    assert list_recordings(tmp_path / ("x" * 300)) == []
 
 
 def test_a_full_disk_leaves_what_there_was(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,7 @@ def test_open_says_what_is_no_run(tmp_path: Path) -> None:
 HOLDER = """
 import sys
 from pathlib import Path
+from typing import Any
 from engine.run_directory import RunDirectory
 with RunDirectory.open(Path(sys.argv[1])).hold():
     print("held", flush=True)
@@ -129,3 +131,82 @@ def test_the_list_knows_steps_and_best_score_and_survives_damage(tmp_path: Path)
 
 def test_no_root_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "none") == []
+
+
+def test_a_paused_run_is_told_from_a_running_one(tmp_path: Path) -> None:
+    paused, resumed = {"event": "RunPaused", "env_steps": 50}, {"event": "RunResumed", "env_steps": 50}
+    for name, events in (("paused", [STARTED, paused]), ("running", [STARTED, paused, resumed])):
+        directory = make(tmp_path / name, *events)
+        with directory.hold():
+            assert [run.state for run in list_runs(tmp_path) if run.name == name] == [name]
+        assert [run.state for run in list_runs(tmp_path) if run.name == name] == ["interrupted"]
+
+
+def test_the_list_knows_updates_time_seed_and_the_newest_score(tmp_path: Path) -> None:
+    scores = ({"event": "EvaluationCompleted", "returns": [x], "updates": 9} for x in (4.0, 9.0, 6.0))
+    directory = make(tmp_path / "run", STARTED, *scores)
+    directory.config.write_text(Config().with_assignments(["run.seed=7"]).to_toml())
+    directory.metrics.write_text('{"updates": 12, "env_steps": 60.0, "seconds": 3.5}\n')
+    [run] = list_runs(tmp_path)
+    assert (run.seed, run.updates, run.seconds) == (7, 12, 3.5)
+    assert (run.best_return, run.last_return) == (9.0, 6.0)
+
+
+NESTED = b"[" * 100_000
+HOSTILE_ROWS = [
+    {"event": "RunPaused", "env_steps": "many", "updates": [1]},
+    {"event": ["RunFinished"], "reason": {"a": 1}},
+    {"event": "RunFinished", "reason": "\x1b[31mdone"},
+    {"event": "EvaluationCompleted", "returns": "abc"},
+    {"event": "EvaluationCompleted", "returns": [None, 1.0]},
+    {"event": "EvaluationCompleted", "returns": {"0": 1}},
+    {"event": "EvaluationCompleted", "returns": [10**400]},
+    {"env_steps": 1e999, "seconds": -1e999},
+]
+
+
+def test_hostile_rows_are_passed_over(tmp_path: Path) -> None:
+    directory = make(tmp_path / "run", *HOSTILE_ROWS)
+    rows = b"".join(json.dumps(row).encode() + b"\n" for row in HOSTILE_ROWS)
+    directory.metrics.write_bytes(NESTED + b"\n\xff\xfe\n[1]\n" + rows)
+    [run] = list_runs(tmp_path)
+    assert (run.state, run.env_steps, run.updates, run.best_return) == ("interrupted", 0, 0, None)
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("obstacle", [_pipe, _device, _loop, Path.mkdir])
+@pytest.mark.parametrize("name", ["config.toml", "metrics.jsonl", "events.jsonl", "lock"])
+def test_files_that_are_none_never_hold_up_the_list(tmp_path: Path, name: str, obstacle: Any) -> None:
+    make(tmp_path / "good", STARTED)
+    directory = make(tmp_path / "bad", STARTED)
+    (directory.path / name).unlink(missing_ok=True)
+    obstacle(directory.path / name)
+    states = {run.name: run.state for run in list_runs(tmp_path)}
+    assert states == {"good": "interrupted", "bad": "damaged" if name == "config.toml" else "interrupted"}
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a = " + NESTED, b"#" * 2_000_000, b""])
+def test_whatever_the_settings_hold_the_list_goes_on(tmp_path: Path, content: bytes) -> None:
+    directory = make(tmp_path / "run", STARTED)
+    directory.config.write_bytes(content)
+    [run] = list_runs(tmp_path)
+    assert run.state == ("damaged" if content else "interrupted")
+
+
+def test_links_to_runs_are_not_listed(tmp_path: Path) -> None:
+    make(tmp_path / "real", STARTED)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
+    assert [run.name for run in list_runs(tmp_path)] == ["real"]

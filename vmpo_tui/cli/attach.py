@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -12,33 +14,42 @@ from engine.errors import ConfigError
 from vmpo_tui.cli import options
 
 
-def attach(run: options.RunArgument) -> None:
+def attach(
+    run: options.RunArgument,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Watch without steering.")] = False,
+) -> None:
     """Watch a run that another process trains, and steer it, on the screens of vmpo-tui.
 
     Leaving changes nothing for the run; any number of viewers may watch.
     """
-    raise typer.Exit(watch(run))
+    raise typer.Exit(watch(run, read_only=read_only))
 
 
-def watch(run: str) -> int:
+def watch(run: str, *, read_only: bool = False) -> int:
     """Open the application on a run by its name or path and return the exit code.
+
+    Args:
+        run: name or path.
+        read_only: send the run no command whatever is asked for.
 
     Raises:
         CheckpointError: there is no such run.
         ConfigError: this is no terminal.
     """
     from vmpo_tui.cli.training import find_run
-    from vmpo_tui.following import Follower
+    from vmpo_tui.following import Follower, Spectator
 
-    follower = Follower(find_run(run))
-    if not on_a_terminal():
+    follower = (Spectator if read_only else Follower)(find_run(run))
+    if not (on_a_terminal() or in_a_browser()):
         raise ConfigError(
             "attaching needs a terminal; without one, see `vmpo runs` and the run's metrics.jsonl"
         )
 
+    from vmpo_tui.app import VmpoApp
     from vmpo_tui.launch import run_app
+    from vmpo_tui.spectator import SpectatorApp
 
-    return run_app(follower)
+    return run_app(follower, SpectatorApp if read_only else VmpoApp)
 
 
 def go_on_without_a_screen(run_dir: Path) -> None:
@@ -62,3 +73,8 @@ def go_on_without_a_screen(run_dir: Path) -> None:
 def on_a_terminal() -> bool:
     """Return whether there is a terminal to draw on and to read keys from."""
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def in_a_browser() -> bool:
+    """Return whether `vmpo serve` started this process: what it draws goes through a pipe to a page."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")

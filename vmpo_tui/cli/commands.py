@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import typer
 
-from vmpo_tui.cli import attach, doctor, listings, options, training
+from vmpo_tui.cli import attach, doctor, export, listings, options, plot, serve, training
 
 app = typer.Typer(
     name="vmpo",
@@ -21,11 +24,27 @@ def root(context: typer.Context, version: options.Version = False) -> None:
         typer.echo(context.get_help())
 
 
-app.command("train")(training.train)
-app.command("resume")(training.resume)
-app.command("attach")(attach.attach)
-app.command("eval")(training.evaluate)
-app.command("runs")(listings.runs)
-app.command("envs")(listings.envs)
-app.command("presets")(listings.presets)
-app.command("doctor")(doctor.doctor)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": training.train,
+    "resume": training.resume,
+    "attach": attach.attach,
+    "serve": serve.serve,
+    "eval": training.evaluate,
+    "plot": plot.plot,
+    "export": export.export,
+    "runs": listings.runs,
+    "envs": listings.envs,
+    "presets": listings.presets,
+    "doctor": doctor.doctor,
+}
+"""In the order of the help."""
+
+
+def _paragraphs(command: Callable[..., None]) -> str:
+    """Return a command's docstring with a line a paragraph, for the help to wrap as the terminal is wide."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+
+
+for _name, _command in COMMANDS.items():
+    app.command(_name, help=_paragraphs(_command))(_command)

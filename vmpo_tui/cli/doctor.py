@@ -18,7 +18,18 @@ from vmpo_tui import __version__
 from vmpo_tui.cli import options
 
 REQUIRED = ("torch", "gymnasium", "mujoco", "numpy", "textual", "rich", "typer", "safetensors")
-OPTIONAL = {"shimmy": "dm-control", "dm-control": "dm-control", "box2d": "box2d", "av": "video"}
+OPTIONAL = {
+    "shimmy": "dm-control",
+    "dm-control": "dm-control",
+    "box2d": "box2d",
+    "av": "video",
+    "matplotlib": "plot",
+    "onnx": "export",
+    "onnxscript": "export",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "textual-serve": "serve",
+}
 """Optional packages and the extra that installs each."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+import time
 from typing import Annotated
 
 import typer
@@ -13,9 +13,21 @@ from vmpo_tui.cli import options
 
 
 def runs(as_json: options.AsJson = False) -> None:
-    """List the runs in ./runs (or in $VMPO_RUNS), newest first."""
+    """List the runs in ./runs (or in $VMPO_RUNS), newest first.
+
+    States: running, paused (a process holds the run), finished (reached its target), stopped or discarded
+    (by the user, with or without saving), failed, interrupted (its process is gone; `vmpo resume` continues
+    it), damaged (its settings cannot be read).
+
+    Fields of --json: name, path, state, env_id, seed, env_steps, total_steps (the target), updates, seconds
+    (spent training), best_return and last_return (mean return of the best and the newest evaluation, null
+    before the first), modified (time of the last change, seconds since the epoch).
+
+    Examples: `vmpo runs`, `vmpo runs --json | jq '.[] | select(.state == "interrupted") | .name'`
+    """
     from engine.run_directory import list_runs, runs_root
     from vmpo_tui.cli.output import write_json, write_table
+    from vmpo_tui.text import age, number, si
 
     root = runs_root()
     found = list_runs(root)
@@ -25,19 +37,19 @@ def runs(as_json: options.AsJson = False) -> None:
     if not found:
         typer.echo(f"no runs in {root} yet; start one with `vmpo-tui HalfCheetah-v5`", err=True)
         return
+    now = time.time()
     rows = [
         (
             run.name,
             run.state,
             run.env_id,
-            f"{run.env_steps:,} / {run.total_steps:,}",
-            "-" if run.best_return is None else f"{run.best_return:,.1f}",
-            datetime.fromtimestamp(run.modified).strftime("%Y-%m-%d %H:%M"),
+            f"{si(run.env_steps)} / {si(run.total_steps)}",
+            number(run.best_return),
+            age(now - run.modified),
         )
         for run in found
     ]
-    headings = ("run", "state", "environment", "steps", "best return", "modified")
-    write_table(headings, rows, right=("steps", "best return"))
+    write_table(("run", "state", "environment", "steps", "best", "age"), rows, right=("steps", "best", "age"))
 
 
 def envs(

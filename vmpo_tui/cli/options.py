@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from engine.config import Config
-from engine.errors import ConfigError
-from engine.presets import PRESETS, config_for
+from engine.errors import BackendUnavailableError, ConfigError
+from engine.presets import config_for
+from vmpo_tui.cli import completion
 from vmpo_tui.cli.entry import show_version
 
 _DEFAULTS = Config()
@@ -61,20 +64,40 @@ def _choice(flag: str, section: str, key: str, help_text: str) -> Any:
 
 
 _ENV_HELP = "A Gymnasium id, or dm_control/<domain>/<task>; see `vmpo envs`."
-EnvArgument = Annotated[str, typer.Argument(metavar="ENV", help=_ENV_HELP)]
-OptionalEnvArgument = Annotated[str | None, typer.Argument(metavar="ENV", show_default=False, help=_ENV_HELP)]
+EnvArgument = Annotated[
+    str, typer.Argument(metavar="ENV", autocompletion=completion.environments, help=_ENV_HELP)
+]
+OptionalEnvArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="ENV", show_default=False, autocompletion=completion.environments, help=_ENV_HELP),
+]
 Attach = Annotated[
     str | None,
     typer.Option(
         "--attach",
         metavar="RUN",
         show_default="none",
+        autocompletion=completion.runs,
         help="Watch and steer a run that another process trains, as `vmpo attach RUN` does.",
     ),
 ]
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run directory, or its name in `vmpo runs`.")
+    str,
+    typer.Argument(
+        metavar="RUN",
+        autocompletion=completion.runs,
+        help="A run directory, or its name in `vmpo runs`.",
+    ),
 ]
+CheckpointArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|CHECKPOINT",
+        autocompletion=completion.runs,
+        help="A run (directory or name), or one of its checkpoints.",
+    ),
+]
+Best = Annotated[bool, typer.Option("--best", help="Take the run's best checkpoint instead of its last.")]
 Steps = Annotated[
     int | None,
     _count("--steps", "run", "total_steps", "Environment steps to train for, over all environments."),
@@ -102,7 +125,7 @@ PresetName = Annotated[
         "--preset",
         metavar="NAME",
         show_default="the environment's own",
-        autocompletion=lambda: [preset.name for preset in PRESETS],
+        autocompletion=completion.presets,
         help="Tuned settings to start from; see `vmpo presets`.",
     ),
 ]
@@ -118,6 +141,7 @@ Assignments = Annotated[
         "--set",
         metavar="KEY=VALUE",
         show_default="none",
+        autocompletion=completion.settings,
         help="One setting, such as vmpo.epsilon_mu=0.01; may be repeated.",
     ),
 ]
@@ -134,6 +158,16 @@ EvalEvery = Annotated[
         "evaluation",
         "interval",
         "Environment steps between evaluations; 0 is at the end only.",
+    ),
+]
+Sinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sink",
+        metavar="NAME",
+        show_default="none",
+        autocompletion=completion.sinks,
+        help="Where metrics go besides the run directory: tensorboard or wandb; may be repeated.",
     ),
 ]
 Progress = Annotated[
@@ -157,6 +191,7 @@ class Overrides:
     threads: int | None = None
     device: str | None = None
     eval_every: int | None = None
+    sink: list[str] | None = None
 
 
 _SETTINGS = {
@@ -167,6 +202,7 @@ _SETTINGS = {
     "threads": ("run", "threads"),
     "device": ("run", "device"),
     "eval_every": ("evaluation", "interval"),
+    "sink": ("run", "sinks"),
 }
 """Section and key that each option stands for."""
 
@@ -216,6 +252,48 @@ def _with_option(config: Config, flag: str, values: Mapping[str, Mapping[str, An
         return config.updated(values)
     except ConfigError as error:
         raise ConfigError(f"{flag}: {error}") from error
+
+
+def check_settings(config: Config) -> None:
+    """Say why a run cannot start before torch is imported, so that bad input is told at once.
+
+    Raises:
+        EngineError: the environment cannot be trained, or a sink lacks its package.
+    """
+    from engine.envs import check_env
+    from engine.sinks import check_sinks
+
+    check_env(config.env.id, config.env.backend)
+    check_sinks(config.run.sinks)
+
+
+def check_writable(path: Path) -> None:
+    """Say before any work is done why a file could not be written.
+
+    Raises:
+        ConfigError: its directory is missing or closed, or it is no file.
+    """
+    directory = path.absolute().parent
+    if not directory.is_dir():
+        raise ConfigError(f"cannot write {path}: there is no directory {directory}")
+    if path.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a directory")
+    if not os.access(path if path.exists() else directory, os.W_OK):
+        raise ConfigError(f"cannot write {path}: permission denied")
+
+
+def check_extra(extra: str, modules: tuple[str, ...], advice: str = "") -> None:
+    """Say that a command needs packages which are not installed.
+
+    Raises:
+        BackendUnavailableError: one is missing; the message has the command that installs the extra.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            ending = f"; {advice}" if advice else ""
+            raise BackendUnavailableError(
+                f"{module} is not installed: pip install 'vmpo-tui[{extra}]'{ending}"
+            )
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}

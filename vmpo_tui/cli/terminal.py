@@ -34,6 +34,7 @@ def open_application(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    sinks: options.Sinks = None,
     attach: options.Attach = None,
     version: options.Version = False,
 ) -> None:
@@ -47,16 +48,14 @@ def open_application(
         raise typer.Exit(watch(attach))
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
     if not on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {env_id}`")
 
-    from engine.envs import check_env
-
-    check_env(settings.env.id, settings.env.backend)
+    options.check_settings(settings)
 
     from engine.run_directory import new_run_name, runs_root
 

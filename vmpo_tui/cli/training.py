@@ -28,6 +28,7 @@ def train(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    sinks: options.Sinks = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
@@ -35,14 +36,11 @@ def train(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every)
+    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
-
-    from engine.envs import check_env
-
-    check_env(settings.env.id, settings.env.backend)  # before torch is imported: bad input is told at once
+    options.check_settings(settings)
 
     from engine.run_directory import new_run_name, runs_root
     from engine.trainer import Trainer
@@ -94,20 +92,13 @@ def resume(
 
 
 def evaluate(
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|CHECKPOINT", help="A run (directory or name), or one of its checkpoints."
-        ),
-    ],
+    run: options.CheckpointArgument,
     episodes: Annotated[int, typer.Option("--episodes", min=1, help="Episodes, run in parallel.")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the episodes.")] = 0,
     stochastic: Annotated[
         bool, typer.Option("--stochastic", help="Sample actions instead of taking the most likely one.")
     ] = False,
-    best: Annotated[
-        bool, typer.Option("--best", help="Take the run's best checkpoint instead of its last.")
-    ] = False,
+    best: options.Best = False,
     video: Annotated[
         Path | None,
         typer.Option("--video", metavar="OUT.mp4", show_default="none", help="Film the first episode."),

@@ -245,7 +245,7 @@ def _ground(model: Any) -> float | None:
 
 def _with_contacts(geoms: Geoms, points: Floats) -> Geoms:
     """Add glowing marks at points [C, 3]."""
-    count, size = len(points), 0.35 * float(np.median(geoms.sizes[:, 0]))
+    count, size = len(points), 0.8 * float(np.median(geoms.sizes[:, 0]))
     return Geoms(
         geoms.shapes + ("sphere",) * count,
         np.concatenate([geoms.sizes, np.full((count, 3), size)]),

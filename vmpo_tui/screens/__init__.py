@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from vmpo_tui.screens.base import TABS, RunScreen
 from vmpo_tui.screens.dashboard import Dashboard
+from vmpo_tui.screens.duals import Duals
 from vmpo_tui.screens.log import Log
 from vmpo_tui.screens.robot import Robot
 
 __all__ = ["SCREENS", "TABS", "RunScreen"]
 
-SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Robot, Log)
+SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Duals, Robot, Log)
 """In the order of their digits; a test holds them against `TABS`."""

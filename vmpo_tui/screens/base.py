@@ -13,7 +13,7 @@ from vmpo_tui.run_view import RunView
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
-TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("4", "robot"), ("6", "log"))
+TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("3", "duals"), ("4", "robot"), ("6", "log"))
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
 
 
@@ -41,10 +41,17 @@ class RunScreen(Screen[None]):
         """Yield what is between the tabs and the footer."""
         raise NotImplementedError
 
-    def show(self, view: RunView, *, frozen: bool = False) -> None:
-        """Show a view; a frozen display only says so."""
+    def show(self, view: RunView, *, frozen: bool = False, cost: float | None = None) -> None:
+        """Show a view; a frozen display only says so.
+
+        Args:
+            view: how the run stands.
+            frozen: whether the display is held still.
+            cost: share of a core that the screen takes, where it is known.
+        """
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
+        self.query_one(ScreenTabs).show(cost)
         if not frozen:
             self.show_body(view)
 

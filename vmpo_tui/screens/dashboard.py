@@ -7,10 +7,12 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widgets import RichLog
 
+from vmpo_tui.diagnosis import Diagnosis, Severity
 from vmpo_tui.run_view import LogLine, RunView, Series
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
+from vmpo_tui.widgets.findings import FindingLine
 from vmpo_tui.widgets.gauge import Gauge
 from vmpo_tui.widgets.robot import RobotTile
 from vmpo_tui.widgets.tile import Tile
@@ -52,6 +54,7 @@ class Dashboard(RunScreen):
         super().__init__()
         self._logged = 0
         self._smooth = SmoothedReturn()
+        self._diagnosis = Diagnosis()
 
     def compose_body(self) -> ComposeResult:
         """Lay the widgets out; the style sheet moves them with the terminal's size."""
@@ -69,6 +72,7 @@ class Dashboard(RunScreen):
                     tiles.border_title = "duals and health"
                     for label, _, logarithmic in TILES:
                         yield Tile(label, logarithmic=logarithmic)
+        yield FindingLine(id="finding")
         with Horizontal(id="foot"):
             log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
             log.border_title = "events"
@@ -94,6 +98,8 @@ class Dashboard(RunScreen):
             tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
         self._show_log(view.log)
         self.query_one(RobotTile).show(view)
+        findings = self._diagnosis.of(view)
+        self.query_one(FindingLine).show([one for one in findings if one.severity > Severity.NOTE])
 
     def _show_returns(self, view: RunView) -> None:
         history = view.history

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from textual.app import App
-from textual.markup import escape
+from textual.message import Message
 
 from engine.errors import BackendUnavailableError
 from vmpo_tui.robot import film
@@ -18,17 +18,25 @@ from vmpo_tui.text import printable
 POLL_SECONDS = 0.2
 
 
-async def film_aside(app: App[int], recording: Path, out: Path, look: Look) -> None:
-    """Make a video of a recording and say so when it is there; leaving the application does not stop it."""
+class FilmWanted(Message):
+    """A video of a recording is asked for; the application makes it, where one may."""
+
+    def __init__(self, recording: Path, out: Path, look: Look) -> None:
+        super().__init__()
+        self.recording, self.out, self.look = recording, out, look
+
+
+async def film_aside(app: App[int], wanted: FilmWanted) -> None:
+    """Make a video and say so when it is there; leaving the application does not stop it."""
     try:
         film.require_encoder()
     except BackendUnavailableError as error:
         _say(app, str(error), "error")
         return
-    _say(app, f"filming {out.name}; the screens go on meanwhile")
+    _say(app, f"filming {wanted.out.name}; the screens go on meanwhile")
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            film.command(recording, out, look),
+            film.command(wanted.recording, wanted.out, wanted.look),
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=said,
@@ -39,10 +47,10 @@ async def film_aside(app: App[int], recording: Path, out: Path, look: Look) -> N
         said.seek(0)
         words = said.read().decode(errors="replace").splitlines()
     if process.returncode == 0:
-        _say(app, f"video written: {out}")
+        _say(app, f"video written: {wanted.out}")
     else:
         _say(app, f"no video: {words[-1] if words else f'exit code {process.returncode}'}", "error")
 
 
 def _say(app: App[int], text: str, severity: str = "information") -> None:
-    app.notify(escape(printable(text)), severity=severity, timeout=6)  # type: ignore[arg-type]
+    app.notify(printable(text), severity=severity, timeout=6, markup=False)  # type: ignore[arg-type]

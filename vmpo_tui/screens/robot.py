@@ -14,7 +14,7 @@ from engine.recording import list_recordings
 from engine.run_directory import RunDirectory
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
-from vmpo_tui.screens.filming import film_aside
+from vmpo_tui.screens.filming import FilmWanted
 from vmpo_tui.text import number, printable, si
 from vmpo_tui.widgets.facts import Bars, Choices, Facts
 from vmpo_tui.widgets.robot import RobotView
@@ -249,4 +249,4 @@ class Robot(RunScreen):
             self.notify("there is no recording to film yet", timeout=3)
             return
         out = RunDirectory(Path(self._run.run_dir)).videos / f"{robot.path.stem}.mp4"
-        self.run_worker(film_aside(self.app, robot.path, out, robot.look), exit_on_error=False)
+        self.post_message(FilmWanted(robot.path, out, robot.look))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vmpo_tui.text import tick_labels
-from vmpo_tui.widgets import raster
+from vmpo_tui.widgets import logscale, raster
 from vmpo_tui.widgets.lines import Lines, Span
 
 LABEL_WIDTH = 8
@@ -48,8 +48,16 @@ class Chart(Lines):
     Chart .chart--empty { color: $text-muted; }
     """
 
-    def __init__(self, *, placeholder: str = "waiting for data", id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(
+        self,
+        *,
+        placeholder: str = "waiting for data",
+        logarithmic: bool = False,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._logarithmic = logarithmic
         self._placeholder = placeholder
         self._curves: tuple[Curve, ...] = ()
         self._x_end: float | None = None
@@ -61,6 +69,8 @@ class Chart(Lines):
             curves: in drawing order.
             x_end: right end of the axis; None ends it with the data.
         """
+        if self._logarithmic:
+            curves = tuple(replace(curve, y=logscale.exponents(curve.y)) for curve in curves)
         self._curves, self._x_end = curves, x_end
         self.redraw()
 
@@ -110,7 +120,7 @@ class Chart(Lines):
         for index, places in marks:
             codes[places], owner[places] = ord("●"), index
         codes[owner < 0] = ord(" ")
-        labels = _value_labels(window, height)
+        labels = _value_labels(window, height, logarithmic=self._logarithmic)
         styles = [*(curve.style for curve in self._curves), ""]
         return [
             [(label, "chart--axis"), *_runs(text, row, styles)]
@@ -143,10 +153,15 @@ def _runs(text: str, owner: np.ndarray, styles: list[str]) -> list[Span]:
     return [(text[start:stop], styles[owner[start]]) for start, stop in itertools.pairwise(borders)]
 
 
-def _value_labels(window: raster.Window, height: int) -> list[str]:
+def _value_labels(window: raster.Window, height: int, *, logarithmic: bool) -> list[str]:
     labels = [" " * (LABEL_WIDTH - 1) + "│"] * height
-    ticks = raster.ticks(window.bottom, window.top, max(2, height // 3))
-    for tick, label in zip(ticks, tick_labels(ticks), strict=True):
+    count = max(2, height // 3)
+    if logarithmic:
+        named = logscale.ticks(window.bottom, window.top, count)
+    else:
+        places = raster.ticks(window.bottom, window.top, count)
+        named = list(zip(places, tick_labels(places), strict=True))
+    for tick, label in named:
         row = int((window.top - tick) * height / (window.top - window.bottom))
         if 0 <= row < height:
             labels[row] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"

@@ -21,8 +21,8 @@ class Lines(Widget):
     a dashboard has two dozen of them, and the trainer waits for the interpreter meanwhile.
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
         self._strips: list[Strip] = []
         self._styles: dict[str, Style] = {}
 

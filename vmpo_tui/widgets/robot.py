@@ -68,6 +68,8 @@ class RobotView(Canvas):
         self._message = NEVER
         self._pace = Pace(share, FRAME_SECONDS - TICK_SECONDS / 2)  # the tick nearest to it
         self._ticked = time.monotonic()
+        self._drawn: int | None = None
+        """The step that was last drawn."""
         self._stamp: tuple[Path, float] | None = None
         self._grip: tuple[int, int] | None = None
         """Where the pointer holds the camera."""
@@ -122,10 +124,9 @@ class RobotView(Canvas):
         passed, self._ticked = now - self._ticked, now
         if self.replay is None or not self.player.playing or not self._seen():
             return
-        before = self.player.step
         self.player.advance(passed)
         if (
-            self.player.step != before
+            self.player.step != self._drawn
             and self._pace.due(now, time.thread_time())
             and not terminal_is_behind()
         ):
@@ -139,6 +140,7 @@ class RobotView(Canvas):
         """Return the present moment."""
         if self.replay is None:
             return None
+        self._drawn = self.player.step
         try:
             return self.replay.picture(self.player.step, raster, self.look, Palette())
         except EngineError as error:

@@ -34,15 +34,26 @@ class ScreenTabs(Lines):
         """
         super().__init__()
         self._entries, self._current = entries, current
+        self._cost: float | None = None
+
+    def show(self, cost: float | None) -> None:
+        """Say at the right end what the screen costs.
+
+        Args:
+            cost: share of a core; None for not measured yet.
+        """
+        self._cost = cost
+        self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
-        """Return the line; where labels do not fit, the digits alone."""
-        return [
-            [
-                (text, "tabs--current" if label == self._current else "tabs--other")
-                for label, text in self._texts(width)
-            ]
+        """Return the line; where labels do not fit, the digits alone; the cost where there is room."""
+        tabs = [
+            (text, "tabs--current" if label == self._current else "tabs--other")
+            for label, text in self._texts(width)
         ]
+        cost = "" if self._cost is None else f"screen {self._cost:.1%} of a core"
+        room = width - sum(len(text) for text, _ in tabs)
+        return [[*tabs, (f"{cost:>{room}}" if len(cost) < room else "", "tabs--other")]]
 
     def _texts(self, width: int) -> list[tuple[str, str]]:
         texts = [(label, f" {key} {label} ") for key, label in self._entries]

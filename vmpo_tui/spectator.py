@@ -1,0 +1,48 @@
+"""The application for those who may look at a run but not steer it."""
+
+from __future__ import annotations
+
+from vmpo_tui.app import VmpoApp
+from vmpo_tui.screens.filming import FilmWanted
+
+REFUSAL = "read-only: this viewer does not steer the run"
+
+
+class SpectatorApp(VmpoApp):
+    """Refuses the keys that steer; its source (`following.Spectator`) sends nothing in any case."""
+
+    def on_mount(self) -> None:
+        """Say what this is."""
+        self.notify("you are watching; keys that steer the run do nothing here", title="read-only")
+
+    def action_toggle_pause(self) -> None:
+        """Refuse to pause."""
+        self._refuse()
+
+    def action_evaluate(self) -> None:
+        """Refuse to evaluate."""
+        self._refuse()
+
+    def action_checkpoint(self) -> None:
+        """Refuse to save."""
+        self._refuse()
+
+    def action_step_once(self) -> None:
+        """Refuse to step."""
+        self._refuse()
+
+    def on_film_wanted(self, event: FilmWanted) -> None:
+        """Refuse to write a video into the run's directory."""
+        event.prevent_default()
+        self._refuse()
+
+    def action_stop(self) -> None:
+        """Leave: there is nothing to ask."""
+        self.exit(self.exit_code())
+
+    def action_interrupt(self) -> None:
+        """Leave."""
+        self.exit(self.exit_code())
+
+    def _refuse(self) -> None:
+        self.notify(REFUSAL, severity="warning", timeout=3)
