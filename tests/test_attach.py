@@ -52,6 +52,7 @@ def test_a_run_is_watched_and_steered_from_two_terminals(tmp_path):
                 second.wait_for_text("⏸ paused")
                 second.press("e")
                 first.wait_for_text("score ")
+                first.wait_for_text("⏸ paused")
                 # A viewer that dies changes nothing.
                 second.process.kill()
                 second.process.wait()

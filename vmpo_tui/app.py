@@ -109,7 +109,7 @@ class VmpoApp(App[int]):
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
-        if self.view.state in {"paused", "pausing"}:
+        if self.view.held or self.view.state == "pausing":
             self.session.send(commands.Resume())
         else:
             self.session.send(commands.Pause())

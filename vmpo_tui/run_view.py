@@ -108,6 +108,8 @@ class RunView:
     """starting, training, evaluating, pausing, paused, stopping, finished or failed."""
     phase: str = "starting the engine"
     """In plain words, while the state is starting."""
+    held: bool = False
+    """Whether the engine waits between iterations; it may be evaluating meanwhile."""
     env_id: str = ""
     backend: str = ""
     num_envs: int = 0
@@ -201,6 +203,7 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
         updates=event.updates,
         continuous=event.continuous,
         action_size=event.action_size,
+        held=False,
         failure=None,
         finish=None,
         config=event.config,
@@ -212,7 +215,8 @@ def _started(view: RunView, event: events.RunStarted) -> RunView:
 
 
 def _phase(view: RunView, phase: str) -> RunView:
-    if view.state in {"pausing", "stopping"}:  # shown until the engine confirms
+    confirmed = view.state == "pausing" and phase == "paused"
+    if view.state in {"pausing", "stopping"} and not confirmed:  # shown until the engine confirms
         return view
     known = phase in {"training", "evaluating", "paused"}
     return replace(view, state=phase if known else view.state, phase=printable(phase))
@@ -297,8 +301,10 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
     events.UpdateCompleted: _updated,
     events.EvaluationCompleted: _evaluated,
     events.CheckpointSaved: _saved,
-    events.RunPaused: lambda view, event: note(replace(view, state="paused"), "paused"),
-    events.RunResumed: lambda view, event: note(replace(view, state="training"), "training goes on"),
+    events.RunPaused: lambda view, event: note(replace(view, state="paused", held=True), "paused"),
+    events.RunResumed: lambda view, event: note(
+        replace(view, state="training", held=False), "training goes on"
+    ),
     events.SettingChanged: _changed,
     events.Warned: lambda view, event: note(view, event.message, "warning"),
     events.RunFinished: _finished,

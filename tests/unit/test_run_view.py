@@ -157,3 +157,20 @@ def test_a_run_without_speed_or_target_has_no_end_in_sight():
     assert RunView().progress == 0.0
     assert replace(RunView(), total_steps=100, env_steps=150, steps_per_second=1.0).eta == 0.0
     assert replace(RunView(), total_steps=100, env_steps=150).progress == 1.0
+
+
+def test_an_evaluation_during_a_pause_leaves_the_run_held():
+    view = apply(after(STARTED), events.RunPaused(1, 1))
+    view = apply(view, events.PhaseChanged("evaluating"))
+    assert (view.state, view.held) == ("evaluating", True)
+    view = apply(view, events.PhaseChanged("paused"))
+    assert (view.state, view.held) == ("paused", True)
+    view = apply(view, events.RunResumed(1, 1))
+    assert (view.state, view.held) == ("training", False)
+
+
+def test_a_pause_asked_for_twice_is_confirmed_by_the_phase():
+    view = replace(apply(after(STARTED), events.RunPaused(1, 1)), state="pausing")
+    assert apply(view, events.PhaseChanged("evaluating")).state == "pausing"
+    assert apply(view, events.PhaseChanged("paused")).state == "paused"
+    assert apply(request_stop(view), events.PhaseChanged("paused")).state == "stopping"
