@@ -52,7 +52,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 
 # Box2D has no wheel for some platforms and needs swig to build: without it, its tests do not apply.
 $(TEST_STAMP): $(RUN_STAMP)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,dm-control,plot,export,serve,tensorboard,wandb]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[dev,video,dm-control,plot,export,serve,tensorboard,wandb]' --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[box2d]' --constraint constraints.txt || \
 		echo "Box2D could not be installed (it may need swig): going on without it" >&2
 	@touch $@

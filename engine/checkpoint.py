@@ -160,6 +160,19 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path, tensors, state, config, env_steps, updates, manifest)
 
 
+def require_environment(checkpoint: Checkpoint, env_id: str) -> None:
+    """Refuse the checkpoint of another environment that was put into a run.
+
+    Raises:
+        CheckpointError: it is not of the run's environment.
+    """
+    if checkpoint.config.env.id != env_id or checkpoint.manifest["env_id"] != env_id:
+        raise CheckpointError(
+            f"{checkpoint.path} is of {checkpoint.config.env.id} and does not fit the run "
+            f"{run_of(checkpoint.path)}, which is of {env_id}{sound_alternative(checkpoint.path)}"
+        )
+
+
 def sound_alternative(path: Path) -> str:
     """Offer, for an error message, the newest generation before this one that verifies."""
     if not _NAME.fullmatch(path.name):

@@ -204,6 +204,8 @@ class EvaluationConfig:
     """Environment steps between evaluations; 0 evaluates at the end only."""
     episodes: int = _bounded(10, 1)
     """Episodes per evaluation, run in parallel."""
+    record: bool = True
+    """Whether the first episode is recorded, to be watched and filmed later."""
 
 
 @dataclass(frozen=True, slots=True)

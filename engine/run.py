@@ -20,6 +20,7 @@ from engine.checkpoint import (
     Checkpoint,
     find_checkpoint,
     load_checkpoint,
+    require_environment,
     save_checkpoint,
     sound_alternative,
 )
@@ -43,6 +44,7 @@ from engine.events import (
 from engine.failure import write_report
 from engine.manifest import differences
 from engine.recorder import Recorder
+from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
 from engine.training import Training
@@ -169,7 +171,7 @@ class Trainer:
     def _restore(self, checkpoint: Checkpoint) -> list[str]:
         """Continue from a checkpoint; return why this is not exact, one reason each."""
         self._recorder.emit(PhaseChanged("restoring the run"))
-        self._require_own(checkpoint)
+        require_environment(checkpoint, Config.from_toml(self._directory.config).env.id)
         reasons = differences(checkpoint.manifest)
         before, now = checkpoint.config.run.total_steps, self.config.run.total_steps
         if self.config.optimizer.schedule == "linear" and before != now:
@@ -186,16 +188,8 @@ class Trainer:
         self._checkpoint, self._saved_updates = checkpoint.path, checkpoint.updates
         if missing := self._recorder.truncate_after(self._training.updates):
             self._recorder.emit(Warned(missing))
+        discard_recordings_after(self._directory.evaluations, self._training.env_steps)
         return [*reasons, reason] if reason else reasons
-
-    def _require_own(self, checkpoint: Checkpoint) -> None:
-        """Refuse the checkpoint of another environment that was put into this run."""
-        expected = Config.from_toml(self._directory.config).env.id
-        if checkpoint.config.env.id != expected or checkpoint.manifest["env_id"] != expected:
-            raise CheckpointError(
-                f"{checkpoint.path} is of {checkpoint.config.env.id} and does not fit the run "
-                f"{self._directory.path}, which is of {expected}{sound_alternative(checkpoint.path)}"
-            )
 
     def _loop(self) -> None:
         training = self._training
@@ -216,8 +210,8 @@ class Trainer:
             metrics, episodes = training.iterate()
         except NonFiniteError as error:
             raise self._keep_failure(error) from error
-        if training.faults:
-            self._recorder.emit(Warned(_summary(training.faults, training.restarts)))
+        if restarted := training.describe_faults():
+            self._recorder.emit(Warned(restarted))
         crossed = _crossing(before, training.env_steps)
         try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
@@ -284,6 +278,7 @@ class Trainer:
         training = self._training
         self._recorder.emit(PhaseChanged("evaluating"))
         result = training.evaluate()
+        self._keep_recording(result)
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
             training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best
@@ -295,6 +290,14 @@ class Trainer:
                 self._best_return = previous  # the best one is the best that is saved
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
+
+    def _keep_recording(self, result: EvaluationResult) -> None:
+        """Write what was recorded; failing to is reported and training goes on."""
+        try:
+            if result.recording is not None:
+                save_recording(self._directory.evaluations, result.recording)
+        except OSError as error:
+            self._recorder.emit(Warned(f"the evaluation could not be recorded: {error.strerror}"))
 
     def _save(self, *, best: bool = False, episodes: bool = True) -> str:
         """Write a checkpoint; failing to (a full disk, say) is reported, and tried again after a while.
@@ -386,12 +389,6 @@ class Trainer:
                 )
             )
             raise
-
-
-def _summary(faults: tuple[str, ...], total: int) -> str:
-    """Say in one line which environments were restarted during an iteration."""
-    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{faults[0]}{others}; {total:,} {'restart' if total == 1 else 'restarts'} so far"
 
 
 def _crossing(before: int, after: int) -> Callable[[int], bool]:

@@ -47,6 +47,8 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.log = self.path / "engine.log"
         self.checkpoints = self.path / "checkpoints"
+        self.evaluations = self.path / "evaluations"
+        self.videos = self.path / "videos"
         self.failures = self.path / "failures"
         self.lock = self.path / "lock"
         self._held: int | None = None

@@ -10,7 +10,7 @@ from engine.training import evaluation_env, restore_agent
 
 
 def evaluate_checkpoint(
-    path: Path, *, episodes: int, seed: int, deterministic: bool = True
+    path: Path, *, episodes: int, seed: int, deterministic: bool = True, record: bool = False
 ) -> EvaluationResult:
     """Score the policy of a checkpoint on fresh episodes.
 
@@ -19,6 +19,7 @@ def evaluate_checkpoint(
         episodes: number of episodes, run in parallel.
         seed: of the environments.
         deterministic: take the mode rather than a sample.
+        record: record the first episode.
 
     Raises:
         CheckpointError: it cannot be used.
@@ -31,6 +32,7 @@ def evaluate_checkpoint(
         return evaluate(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
+            record=record, env_steps=checkpoint.env_steps,
         )  # fmt: skip
     finally:
         env.close()

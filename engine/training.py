@@ -132,6 +132,14 @@ class Training:
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
         return metrics, episodes
 
+    def describe_faults(self) -> str:
+        """Say in one line what was restarted during the last iteration; empty where nothing was."""
+        if not self.faults:
+            return ""
+        others = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        total = f"{self.restarts:,} {'restart' if self.restarts == 1 else 'restarts'} so far"
+        return f"{self.faults[0]}{others}; {total}"
+
     def _learning_state(self) -> dict[str, Any]:
         state: dict[str, Any] = {
             "learner": self.learner.state_dict(),
@@ -161,6 +169,8 @@ class Training:
             self.agent, self._evaluation_env, self.collector.moments,
             clip_observation=self.config.env.clip_observation,
             seed=self.config.run.seed + EVALUATION_SEED_OFFSET,
+            record=self.config.evaluation.record,
+            env_steps=self.env_steps,
         )  # fmt: skip
         self.seconds += result.seconds
         return result

@@ -9,13 +9,16 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+DEFAULT_RATE = 30.0
+"""Steps per second to show an environment at that does not say."""
 
 
 @dataclass(frozen=True)  # without slots: the scaling is cached
@@ -133,6 +136,18 @@ class Restored(NamedTuple):
     """Why some could not, for the user; empty where all continue bit for bit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A MuJoCo simulation inside an environment, to be looked at and never changed."""
+
+    model: Any
+    """`mujoco.MjModel`."""
+    qpos: Floats
+    """Generalised positions [nq], a view that follows the simulation."""
+    qvel: Floats
+    """Generalised velocities [nv], a view that follows the simulation."""
+
+
 class VectorEnv(abc.ABC):
     """N environments of one kind, stepped together.
 
@@ -183,6 +198,15 @@ class VectorEnv(abc.ABC):
             state: what `state_dict` returned.
             restart_seed: seeds the new episodes of environments that cannot continue theirs.
         """
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker: simulated time, or what the environment asks to be shown at."""
+        return 1.0 / DEFAULT_RATE
+
+    def simulation(self, index: int) -> Simulation | None:
+        """Return the MuJoCo simulation of an environment as of the last `reset`; None where there is none."""
+        return None
 
     @abc.abstractmethod
     def close(self) -> None:

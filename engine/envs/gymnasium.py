@@ -32,11 +32,13 @@ from engine.envs.base import (
     Flags,
     Floats,
     Restored,
+    Simulation,
     StepBatch,
     VectorEnv,
 )
 from engine.envs.guarded import Fault, GuardedEnv, History, Replay, depends_on_past, seeded_start
 from engine.envs.infos import extract_final_observations
+from engine.envs.simulations import find_simulation, step_seconds
 from engine.envs.wrappers import find_registration, instantiate
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault
 
@@ -143,7 +145,7 @@ class GymnasiumEnv(VectorEnv):
         return observation
 
     def _reset(self, seed: int) -> Floats:
-        observation, infos = self._ask("reset", seed=_seeds(seed, self.spec.num_envs))
+        observation, infos = self._ask("reset", seed=episode_seeds(seed, self.spec.num_envs))
         self._heed(infos, "in its first reset")
         return np.asarray(observation, dtype=np.float64)
 
@@ -209,7 +211,7 @@ class GymnasiumEnv(VectorEnv):
         make_one = functools.partial(_make_guarded, self._registration)
         if len(different) < len(replays) and depends_on_past(make_one):
             different = dict.fromkeys(replays, "its episodes depend on more than their start and actions")
-        seeds = _seeds(restart_seed, self.spec.num_envs)
+        seeds = episode_seeds(restart_seed, self.spec.num_envs)
         fresh = self._replay([seeded_start(seeds[i]) if i in different else None for i in range(len(seeds))])
         observation = np.stack([replay.observation for replay in (replays | fresh).values()])
         restarted = np.array([index in different for index in replays])
@@ -233,6 +235,21 @@ class GymnasiumEnv(VectorEnv):
             f"{len(different)} of {self.spec.num_envs} environments of {self.spec.id} cannot take up their "
             f"episodes and start new ones (environment {index}: {difference})"
         )
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker."""
+        return (
+            super().step_seconds
+            if isinstance(self._envs, AsyncVectorEnv)
+            else step_seconds(self._envs.envs[0].unwrapped)
+        )
+
+    def simulation(self, index: int) -> Simulation | None:
+        """Return the MuJoCo simulation of an environment in this process, as of the last `reset`."""
+        if isinstance(self._envs, AsyncVectorEnv):
+            return None
+        return find_simulation(self._envs.envs[index].unwrapped)
 
     def close(self) -> None:
         """Close every environment and end the workers, by force where they do not answer."""
@@ -309,7 +326,7 @@ def _broken(infos: Mapping[str, Any], count: int) -> Flags:
     return np.asarray(final.get("_broken", np.zeros(count)), dtype=np.bool_)
 
 
-def _seeds(seed: int, count: int) -> list[int]:
+def episode_seeds(seed: int, count: int) -> list[int]:
     """Return a seed for each environment."""
     return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 

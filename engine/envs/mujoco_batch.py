@@ -20,6 +20,7 @@ from engine.envs.base import (
     FaultPolicy,
     Floats,
     Restored,
+    Simulation,
     StepBatch,
     VectorEnv,
 )
@@ -56,9 +57,10 @@ class MujocoBatchEnv(VectorEnv):
                 f"the mujoco backend has no environment {env_id!r}{nearest(env_id, TASKS)}; it has {known}"
             )
         kind = TASKS[env_id]
-        model = _load_model(kind.xml)
+        model = load_model(kind.xml)
         task = kind(model, Batch(model, num_envs, threads, persistent=kind.contact_forces))
         self._task: Task | None = task
+        self._model = model
         self._blank: Floats = task.batch.state[0].copy()
         low, high = model.actuator_ctrlrange.T.copy()
         limit = gymnasium.spec(env_id).max_episode_steps
@@ -212,6 +214,16 @@ class MujocoBatchEnv(VectorEnv):
         assert words is not None, "the generator is NumPy's default one"
         return words
 
+    @property
+    def step_seconds(self) -> float:
+        """Simulated duration of a step."""
+        return self._open_task().dt
+
+    def simulation(self, index: int) -> Simulation:
+        """Return the simulation of an environment."""
+        task = self._open_task()
+        return Simulation(self._model, task.qpos[index], task.qvel[index])
+
     def close(self) -> None:
         """Release the simulations and their threads; safe to call twice."""
         self._task = None
@@ -268,7 +280,7 @@ def _form(array: NDArray[np.generic]) -> str:
     return f"shape {array.shape} of {array.dtype}"
 
 
-def _load_model(xml: str) -> Any:
+def load_model(xml: str) -> Any:
     """Compile one of Gymnasium's models.
 
     MuJoCo would print deprecation warnings about them over the screen and into a log file.

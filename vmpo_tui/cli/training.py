@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from engine.errors import CheckpointError, ConfigError, nearest
 from vmpo_tui.cli import options
+from vmpo_tui.cli.video import check_video, write_video
 
 if TYPE_CHECKING:
     from engine.config import Config
@@ -96,16 +96,30 @@ def evaluate(
         bool, typer.Option("--stochastic", help="Sample actions instead of taking the most likely one.")
     ] = False,
     best: options.Best = False,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", metavar="OUT.mp4", show_default="none", help="Film the first episode."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Score the policy of a run or checkpoint on fresh episodes with raw rewards."""
     path = find_run(run)
+    if video is not None:
+        check_video(video)
 
     from engine.checkpoint import find_checkpoint
     from engine.trainer import evaluate_checkpoint
 
     checkpoint = find_checkpoint(path, "best" if best else "last")
-    result = evaluate_checkpoint(checkpoint, episodes=episodes, seed=seed, deterministic=not stochastic)
+    result = evaluate_checkpoint(
+        checkpoint,
+        episodes=episodes,
+        seed=seed,
+        deterministic=not stochastic,
+        record=video is not None,
+    )
+    if video is not None:
+        write_video(result.recording, video)
     _write_result(checkpoint, result, as_json=as_json)
 
 
@@ -162,7 +176,8 @@ def _write_result(checkpoint: Path, result: EvaluationResult, *, as_json: bool) 
         "length": result.length_mean,
     }
     if as_json:
-        write_json({"checkpoint": str(checkpoint), **figures, **dataclasses.asdict(result)})
+        episodes = {"returns": result.returns, "lengths": result.lengths, "seconds": result.seconds}
+        write_json({"checkpoint": str(checkpoint), **figures, **episodes})
         return
     cells = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in figures.values()]
     write_table(list(figures), [cells], right=figures)

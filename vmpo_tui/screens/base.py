@@ -14,7 +14,13 @@ from vmpo_tui.run_view import RunView
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
-TABS: tuple[tuple[str, str], ...] = (("1", "dashboard"), ("2", "charts"), ("3", "duals"), ("6", "log"))
+TABS: tuple[tuple[str, str], ...] = (
+    ("1", "dashboard"),
+    ("2", "charts"),
+    ("3", "duals"),
+    ("4", "robot"),
+    ("6", "log"),
+)
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
 
 
@@ -55,6 +61,7 @@ class RunScreen(Screen[None]):
             frozen: whether the display is held still.
             cost: share of a core that the screen takes, where it is known.
         """
+        self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
         if not frozen:

@@ -14,6 +14,7 @@ from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
 from vmpo_tui.widgets.findings import FindingLine
 from vmpo_tui.widgets.gauge import Gauge
+from vmpo_tui.widgets.robot import RobotTile
 from vmpo_tui.widgets.tile import Tile
 
 # Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
@@ -72,10 +73,12 @@ class Dashboard(RunScreen):
                     for label, _, logarithmic in TILES:
                         yield Tile(label, logarithmic=logarithmic)
         yield FindingLine(id="finding")
-        log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
-        log.border_title = "events"
-        log.can_focus = False
-        yield log
+        with Horizontal(id="foot"):
+            log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
+            log.border_title = "events"
+            log.can_focus = False
+            yield log
+            yield RobotTile(id="robot-tile")
 
     def on_resize(self) -> None:
         """Keep the newest event in sight."""
@@ -94,6 +97,7 @@ class Dashboard(RunScreen):
             tile.set_class(name is None and bool(view.latest), "absent")
             tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
         self._show_log(view.log)
+        self.query_one(RobotTile).show(view)
         findings = self._diagnosis.of(view)
         self.query_one(FindingLine).show([one for one in findings if one.severity > Severity.NOTE])
 
