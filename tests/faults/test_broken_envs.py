@@ -17,7 +17,7 @@ from engine.channel import Channel
 from engine.checkpoint import find_checkpoint, load_checkpoint
 from engine.config import Config
 from engine.envs import gymnasium as backend_module
-from engine.envs.gymnasium import _seeds
+from engine.envs.gymnasium import episode_seeds
 from engine.errors import EnvironmentFault
 from engine.events import Event, RunFailed, UpdateCompleted, Warned
 from engine.run import RunSummary, Trainer
@@ -63,7 +63,7 @@ def no_orphans(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def broken(fault: str, *, always: bool = False, after: int = BREAKS_AT) -> Iterator[str]:
     """Register an environment the second of two of which breaks; yield its id."""
     env_id = f"Breaking/{fault}-v0"
-    seed = None if always else _seeds(SEED, 2)[1]
+    seed = None if always else episode_seeds(SEED, 2)[1]
     kwargs = {"fault": fault, "seed": seed, "after": after}
     gym.register(env_id, "tests.unit.fault_envs:BreakingEnv", kwargs=kwargs)
     try:
@@ -319,7 +319,7 @@ def test_an_evaluation_leaves_out_the_episodes_that_broke(tmp_path: Path):
     gym.register(
         env_id,
         "tests.unit.fault_envs:BreakingEnv",
-        kwargs={"fault": "raise", "seed": _seeds(seed, 2)[0], "after": 3},
+        kwargs={"fault": "raise", "seed": episode_seeds(seed, 2)[0], "after": 3},
     )
     try:
         config = config.updated({"env": {"id": env_id}})

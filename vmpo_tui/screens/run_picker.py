@@ -74,6 +74,7 @@ class RunPicker(ModalScreen[tuple[Path, ...] | None]):
             Selection(_line(run, width), run.path.absolute(), run.path.absolute() in self._chosen)
             for run in others
         )
+        choices.highlighted = 0 if others else None  # space ticks the newest at once
         choices.focus()
 
     def action_leave(self) -> None:

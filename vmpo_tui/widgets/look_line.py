@@ -17,7 +17,7 @@ class LookLine(Lines):
 
     COMPONENT_CLASSES = COMPONENTS | {"look--key", "look--set", "look--plain"}
     DEFAULT_CSS = """
-    LookLine { height: 2; padding: 0 1; background: $panel; }
+    LookLine { height: 1; padding: 0 1; background: $panel; }
     LookLine .look--key { color: $footer-key-foreground; text-style: bold; }
     LookLine .look--set { color: $text; text-style: bold; }
     LookLine .look--plain { color: $text-muted; }
@@ -38,6 +38,7 @@ class LookLine(Lines):
             legend: texts in the styles of a panel.
         """
         self._entries, self._place, self._legend = entries, place, legend
+        self.styles.height = 2 if legend else 1
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
