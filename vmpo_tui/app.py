@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from engine import commands
 from engine.events import RunStarted, UpdateCompleted
 from vmpo_tui import run_view
+from vmpo_tui.desk import Desk
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
-from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, HelpDialog, LeaveDialog, StopDialog
+from vmpo_tui.screens.charts import Charts
+from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, LeaveDialog, StopDialog
 from vmpo_tui.session import Source
+from vmpo_tui.shell import Shell
 from vmpo_tui.terminal import Output, terminal_is_gone
-from vmpo_tui.widgets.tabs import ScreenTabs
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
 
 
-class VmpoApp(App[int]):
+class VmpoApp(Shell):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
-    READ_ONLY: ClassVar[bool] = False
-    """Whether the user may neither steer the run nor read or write other files."""
     BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS, *screen_bindings(TABS)]
 
-    def __init__(self, session: Source, output: Output | None = None) -> None:
-        super().__init__()
+    def __init__(self, session: Source, output: Output | None = None, desk: Desk | None = None) -> None:
+        super().__init__(desk)
         self.session = session
         self.view = run_view.RunView()
         self._output = output
         self._signal: int | None = None
-        self._pace = Pace()
+        self._pace = Pace(shortest=1.0 / self.desk.settings.frame_rate)
         self._behind = False
         self._frozen = False
         self._interrupts = 0
@@ -50,17 +47,24 @@ class VmpoApp(App[int]):
         self._failure_shown = False
 
     def on_mount(self) -> None:
-        """Show the dashboard, then start the engine."""
+        """Show the screen that was left, or the dashboard, then start the engine."""
         for kind in SCREENS:
-            self.install_screen(kind(), kind.LABEL)
-        self.push_screen(SCREENS[0].LABEL)
+            self.install_screen(screen := kind(), kind.LABEL)
+            self.restore(screen)
+        labels = [label for _, label in TABS]
+        left = self.desk.memory.screen
+        self.push_screen(left if left in labels else labels[0])
+        if self.desk.complaint:
+            self.complain(self.desk.complaint)
         self.call_after_refresh(self.session.start)
-        self.set_interval(REFRESH_SECONDS, self.refresh_view)
+        self.set_interval(min(REFRESH_SECONDS, 1.0 / self.desk.settings.frame_rate), self.refresh_view)
 
     def refresh_view(self) -> None:
         """Take in what the engine said since the last time."""
-        events = self.session.drain()
+        live, events = self.session.live, self.session.drain()
         for event in events:
+            if live:
+                self.say(self.view, event)
             self.view = run_view.apply(self.view, event)
             if self._output and isinstance(event, RunStarted) and not self.session.attached:
                 self._output.move_to(Path(event.run_dir) / "engine.log")
@@ -89,10 +93,12 @@ class VmpoApp(App[int]):
         self.session.end_process_when_over(self.exit_code())
 
     def _show(self) -> None:
+        """Show the run as it stands."""
         self._behind = False
         for screen in self.screen_stack:  # a dialog may be in front
             if isinstance(screen, RunScreen) and screen.is_mounted:
-                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost)
+                hint = self.hint(self.view)
+                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=hint)
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
@@ -100,9 +106,11 @@ class VmpoApp(App[int]):
             self.switch_screen(label)
             self.call_after_refresh(self._show)
 
-    def on_screen_tabs_chosen(self, event: ScreenTabs.Chosen) -> None:
-        """Switch to the screen that was clicked."""
-        self.action_show_screen(event.label)
+    def action_show_metric(self, metric: str) -> None:
+        """Show a metric on the whole screen."""
+        self.get_screen("charts", Charts).open_metric(metric, self.view)
+        self.action_show_screen("charts")
+        self.call_after_refresh(self._show)
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
@@ -132,11 +140,6 @@ class VmpoApp(App[int]):
         """Hold the display still, or follow again."""
         self._frozen = not self._frozen
         self._show()
-
-    def action_help(self) -> None:
-        """List the keys: the screen's own, then those that work everywhere."""
-        own = self.screen.KEYS if isinstance(self.screen, RunScreen) else []
-        self.push_screen(HelpDialog([*own, *RUN_BINDINGS, *screen_bindings(TABS)]))
 
     def action_stop(self) -> None:
         """Ask how to stop; a run that is over is simply left."""
@@ -188,10 +191,6 @@ class VmpoApp(App[int]):
         self.view = run_view.note(self.view, text)
         self._show()
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every action in the command palette."""
-        for binding in RUN_BINDINGS:
-            if binding.show:
-                action = getattr(self, f"action_{binding.action}")
-                yield SystemCommand(binding.description, binding.tooltip, action)
-        yield from super().get_system_commands(screen)
+    def complain(self, text: str) -> None:
+        """Say in the log that something of the user's cannot be used."""
+        self.view = run_view.note(self.view, text, "warning")

@@ -47,6 +47,11 @@ class Follower:
         """Nothing to start: reading begins with `drain`."""
 
     @property
+    def live(self) -> bool:
+        """Whether what comes next happens now, and is no history."""
+        return self._caught_up
+
+    @property
     def running(self) -> bool:
         """Whether there may be more to come."""
         return not self._over

@@ -6,10 +6,24 @@ from textual.binding import Binding
 
 
 def _key(
-    key: str, action: str, label: str, help_text: str, *, show: bool = True, display: str = ""
+    key: str,
+    action: str,
+    label: str,
+    help_text: str,
+    *,
+    show: bool = True,
+    display: str = "",
+    priority: bool = False,
 ) -> Binding:
     return Binding(
-        key, action, label, show=show, key_display=display or None, tooltip=help_text, id=f"run.{action}"
+        key,
+        action,
+        label,
+        show=show,
+        key_display=display or None,
+        priority=priority,
+        tooltip=help_text,
+        id=f"run.{action}",
     )
 
 
@@ -21,10 +35,15 @@ RUN_BINDINGS: list[Binding] = [
     _key("f", "freeze", "freeze", "freeze the display; training goes on"),
     _key("question_mark,f1", "help", "help", "show this list", display="?"),
     _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
-    Binding(
-        "ctrl+c", "interrupt", "stop", show=False, priority=True, id="run.interrupt",
-        tooltip="ask how to stop; twice: save and stop; thrice: leave",
+    _key(
+        "ctrl+c", "interrupt", "stop", "ask how to stop; twice: save and stop; thrice: leave",
+        show=False, priority=True,
     ),
+    _key(
+        "ctrl+p", "command_palette", "palette", "search everything that can be done",
+        show=False, priority=True,
+    ),
+    _key("h", "dismiss_hint", "hide hint", "hide the hint over the footer", show=False),
 ]  # fmt: skip
 
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from engine import commands
 from vmpo_tui.app import FAILED, VmpoApp
+from vmpo_tui.desk import Desk
 from vmpo_tui.session import Source
 from vmpo_tui.terminal import stop_signals, terminal_for_the_screen
 
 
-def run_app(session: Source, kind: type[VmpoApp] = VmpoApp) -> int:
-    """Open the application and return the exit code; the terminal is restored whatever happens."""
+def run_app(session: Source, kind: type[VmpoApp] = VmpoApp, desk: Desk | None = None) -> int:
+    """Open the application and return the exit code; the terminal is restored whatever happens.
+
+    Args:
+        session: the run.
+        kind: of application.
+        desk: what the user has set, and what is remembered of them.
+    """
     with terminal_for_the_screen() as output:
-        app = kind(session, output)
+        app = kind(session, output, desk)
         with stop_signals(app.on_signal):
             code = app.run()
     if code is None:  # the application itself broke: its run is saved all the same

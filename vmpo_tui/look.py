@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from vmpo_tui.plotting.composition import Ticks
 from vmpo_tui.plotting.markers import MARKERS, Marker
@@ -84,9 +85,54 @@ class Look:
         """Fix what a metric's chart shows vertically."""
         return replace(self, heights={**self.heights, metric: heights})
 
+    def kept(self) -> dict[str, Any]:
+        """Return what is worth remembering from one run to the next: no places, no cursor."""
+        return {
+            "axis": self.axis,
+            "smoothing": self.smoothing,
+            "clipping": self.clipping,
+            "style": self.style,
+            "scales": dict(self.scales),
+        }
+
+    @classmethod
+    def restored(cls, kept: Mapping[str, Any]) -> Look:
+        """Return the look that was kept.
+
+        Args:
+            kept: anything at all, such as what a damaged file says.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is no look.
+        """
+        look = cls(
+            axis=kept["axis"],
+            smoothing=kept["smoothing"],
+            clipping=bool(kept["clipping"]),
+            style=kept["style"],
+            scales={metric: scale for metric, scale in kept["scales"].items() if scale in SCALES},
+        )
+        indices = ((look.smoothing, SPANS), (look.style, MARKERS))
+        if look.axis not in AXES or any(
+            type(index) is not int or not 0 <= index < len(many) for index, many in indices
+        ):
+            raise ValueError("no such look")
+        return look
+
     def reset(self) -> Look:
         """Show everything again: no zoom, no cursor; what was chosen otherwise stays."""
         return replace(self, x=Viewport(), heights={}, cursor=None)
+
+
+def restored_grid(kept: Any) -> int | None:
+    """Return the index of a grid that was kept; None for the one that the size is good for.
+
+    Raises:
+        ValueError: there is no such grid.
+    """
+    if kept is not None and (type(kept) is not int or not 0 <= kept < len(GRIDS)):
+        raise ValueError("no such grid")
+    return kept
 
 
 def _without(heights: Mapping[str, tuple[float, float]], metric: str) -> dict[str, tuple[float, float]]:

@@ -28,6 +28,10 @@ class Source(Protocol):
     """Whether the run is another process's, which goes on when the screens are left."""
 
     @property
+    def live(self) -> bool:
+        """Whether what comes next happens now, and is no history."""
+
+    @property
     def running(self) -> bool:
         """Whether there may be more to come."""
 
@@ -58,6 +62,7 @@ class Session:
     """
 
     attached = False
+    live = True
 
     def __init__(self, train: Train) -> None:
         self._train = train

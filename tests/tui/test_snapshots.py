@@ -9,7 +9,7 @@ from engine import events
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, until
 
 SIZES = [(80, 24), (120, 40), (200, 50), (58, 15)]
-THEMES = ["textual-dark", "textual-light"]
+THEMES = ["dark", "light"]
 
 
 def learning(engine: ScriptedEngine) -> None:

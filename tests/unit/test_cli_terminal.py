@@ -29,7 +29,7 @@ def trainer(monkeypatch):
     class Trainer(FakeTrainer):
         made = []
 
-    def run_app(session: Session) -> int:
+    def run_app(session: Session, **_: object) -> int:
         session.start()
         assert session.join(30)
         return 0

@@ -46,10 +46,12 @@ def watch(run: str, *, read_only: bool = False) -> int:
         )
 
     from vmpo_tui.app import VmpoApp
+    from vmpo_tui.desk import Desk
     from vmpo_tui.launch import run_app
     from vmpo_tui.spectator import SpectatorApp
 
-    return run_app(follower, SpectatorApp if read_only else VmpoApp)
+    desk = Desk.of_this_user(remember=not read_only and on_a_terminal())
+    return run_app(follower, SpectatorApp if read_only else VmpoApp, desk)
 
 
 def go_on_without_a_screen(run_dir: Path) -> None:

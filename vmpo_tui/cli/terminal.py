@@ -101,11 +101,13 @@ def _show(train: Train, env_id: str) -> int:
     """Open the application on a run; once it has closed, say how the run ended."""
     from vmpo_tui.cli.attach import go_on_without_a_screen
     from vmpo_tui.cli.headless import write_summary
+    from vmpo_tui.desk import Desk
     from vmpo_tui.launch import run_app
     from vmpo_tui.session import Session
 
+    desk = Desk.of_this_user()
     session = Session(train)
-    code = run_app(session)
+    code = run_app(session, desk=desk)
     if session.error is not None:
         raise session.error
     if session.detached and session.summary is not None and session.summary.reason == "stopped":

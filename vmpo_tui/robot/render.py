@@ -35,6 +35,14 @@ class Palette:
     """Every other tile of the ground."""
 
 
+DAYLIGHT = Palette(
+    sky=(0.93, 0.95, 0.98), haze=(0.82, 0.87, 0.93), ground=(0.70, 0.75, 0.81), tile=(0.79, 0.83, 0.88)
+)
+"""For bright screens."""
+DARKNESS = Palette(sky=(0.0, 0.0, 0.0), haze=(0.0, 0.0, 0.0), ground=(0.12, 0.12, 0.12), tile=(0.0, 0.0, 0.0))
+"""For screens without colours, where nothing but the robot may be of many shades."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Geoms:
     """G solids in the world."""

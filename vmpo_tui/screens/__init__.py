@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from textual.screen import Screen
+
 from vmpo_tui.screens.base import TABS, RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dashboard import Dashboard
+from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog
 from vmpo_tui.screens.duals import Duals
+from vmpo_tui.screens.help import HelpDialog
 from vmpo_tui.screens.log import Log
 from vmpo_tui.screens.robot import Robot
+from vmpo_tui.screens.run_picker import RunPicker
 
-__all__ = ["SCREENS", "TABS", "RunScreen"]
+__all__ = ["DIALOGS", "SCREENS", "TABS", "RunScreen"]
 
 SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Charts, Duals, Robot, Log)
 """In the order of their digits; a test holds them against `TABS`."""
+
+DIALOGS: Mapping[str, type[Screen[Any]]] = {
+    "questions": ChoiceDialog,
+    "help": HelpDialog,
+    "failure": FailureDialog,
+    "choice of runs": RunPicker,
+}
+"""By what the help calls them."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from vmpo_tui.run_view import RunView
+from vmpo_tui.widgets.hint import HintLine
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
@@ -45,25 +47,60 @@ class RunScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Frame the body."""
         yield StatusBar(id="status")
-        yield ScreenTabs(TABS, self.LABEL)
+        tabs = tuple((self.key(f"screen.{label}", key), label) for key, label in TABS)
+        yield ScreenTabs(tabs, self.LABEL)
         yield from self.compose_body()
+        yield HintLine(self.key("run.dismiss_hint", "h"))
         yield Footer(show_command_palette=False)
 
     def compose_body(self) -> ComposeResult:
         """Yield what is between the tabs and the footer."""
         raise NotImplementedError
 
-    def show(self, view: RunView, *, frozen: bool = False, cost: float | None = None) -> None:
+    def key(self, binding: str, usual: str) -> str:
+        """Return the key of a binding as the user has set it.
+
+        Args:
+            binding: its id.
+            usual: the key that it has otherwise.
+        """
+        names: Mapping[str, str] = getattr(self.app, "key_names", {})
+        return names.get(binding, usual)
+
+    def keep(self) -> dict[str, Any]:
+        """Return what to remember of how the screen is looked at, as plain values."""
+        return {}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Look at the screen as it was left; called before it is composed.
+
+        Args:
+            kept: what `keep` returned, or anything else: it comes from a file.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it makes no sense; the screen is as it was.
+        """
+
+    def show(
+        self,
+        view: RunView,
+        *,
+        frozen: bool = False,
+        cost: float | None = None,
+        hint: tuple[str, str] | None = None,
+    ) -> None:
         """Show a view; a frozen display only says so.
 
         Args:
             view: how the run stands.
             frozen: whether the display is held still.
             cost: share of a core that the screen takes, where it is known.
+            hint: a key and what it does, for those who do not know yet.
         """
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
+        self.query_one(HintLine).show(hint)
         if not frozen:
             self.show_body(view)
 

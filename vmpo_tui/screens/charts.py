@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +16,7 @@ from textual.widgets import Input
 from engine.run_directory import runs_root
 from vmpo_tui import chart_files
 from vmpo_tui.gallery import Gallery
-from vmpo_tui.look import AXES, GRIDS, Look
+from vmpo_tui.look import AXES, GRIDS, Look, restored_grid
 from vmpo_tui.overlays import OtherRuns
 from vmpo_tui.plotting.panel import Panel
 from vmpo_tui.plotting.raster import Window
@@ -66,6 +67,19 @@ class Charts(RunScreen):
     def on_mount(self) -> None:
         """Read other runs while there are any."""
         self.set_interval(READ_EVERY, self._read_others)
+
+    def keep(self) -> dict[str, Any]:
+        """Return how the charts are drawn."""
+        return {"look": self._look.kept(), "grid": self._grid}
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Draw the charts as they were."""
+        self._look, self._grid = Look.restored(kept["look"]), restored_grid(kept["grid"])
+
+    def open_metric(self, metric: str, view: RunView) -> None:
+        """Show a metric on the whole screen, whether or not this one is in front yet."""
+        self._gallery.follow(view.history, view.markers)
+        self._full, self._pattern = metric, None
 
     def show_body(self, view: RunView) -> None:
         """Show a view."""

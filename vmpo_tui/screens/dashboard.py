@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
-from textual.widgets import RichLog
 
 from vmpo_tui.diagnosis import Diagnosis, Severity
+from vmpo_tui.gallery import RETURN
 from vmpo_tui.plotting.smoothing import Smoothed
-from vmpo_tui.run_view import LogLine, RunView
+from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
-from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
+from vmpo_tui.widgets.event_log import EventLog
 from vmpo_tui.widgets.findings import FindingLine
 from vmpo_tui.widgets.gauge import Gauge
 from vmpo_tui.widgets.robot import RobotTile
@@ -52,7 +52,6 @@ class Dashboard(RunScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._logged = 0
         self._smooth = Smoothed(SMOOTHED_EPISODES)
         self._diagnosis = Diagnosis()
 
@@ -61,7 +60,7 @@ class Dashboard(RunScreen):
         with Horizontal(id="body"):
             chart = Chart(placeholder="the first episodes are under way", id="returns")
             chart.border_title = "return"
-            chart.border_subtitle = LEGEND
+            chart.border_subtitle, chart.metric = LEGEND, RETURN
             yield chart
             with Vertical(id="side"):
                 with Vertical(id="gauges") as gauges:
@@ -74,7 +73,7 @@ class Dashboard(RunScreen):
                         yield Tile(label, logarithmic=logarithmic)
         yield FindingLine(id="finding")
         with Horizontal(id="foot"):
-            log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
+            log = EventLog(id="events", max_lines=500)
             log.border_title = "events"
             log.can_focus = False
             yield log
@@ -82,7 +81,7 @@ class Dashboard(RunScreen):
 
     def on_resize(self) -> None:
         """Keep the newest event in sight."""
-        self.call_after_refresh(self.query_one(RichLog).scroll_end, animate=False)
+        self.call_after_refresh(self.query_one(EventLog).scroll_end, animate=False)
 
     def show_body(self, view: RunView) -> None:
         """Show a view."""
@@ -95,8 +94,10 @@ class Dashboard(RunScreen):
             name = _present(view, names)
             # A metric that this kind of policy does not have makes room for the others.
             tile.set_class(name is None and bool(view.latest), "absent")
-            tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
-        self._show_log(view.log)
+            tile.show(
+                DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""), name or ""
+            )
+        self.query_one(EventLog).show(view.log)
         self.query_one(RobotTile).show(view)
         findings = self._diagnosis.of(view)
         self.query_one(FindingLine).show([one for one in findings if one.severity > Severity.NOTE])
@@ -112,13 +113,6 @@ class Dashboard(RunScreen):
         chart = self.query_one("#returns", Chart)
         markers = tuple(float(marker.env_steps) for marker in view.markers)
         chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)
-
-    def _show_log(self, lines: tuple[LogLine, ...]) -> None:
-        log = self.query_one(RichLog)
-        fresh = [line for line in lines if line.number > self._logged]
-        for line in fresh:
-            log.write(log_text(line))
-            self._logged = line.number
 
 
 def _present(view: RunView, names: tuple[str, ...]) -> str | None:

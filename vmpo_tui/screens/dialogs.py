@@ -1,4 +1,4 @@
-"""Dialogs: how to stop, what the keys do, what went wrong."""
+"""Dialogs: how to stop, as what to save, what went wrong."""
 
 from __future__ import annotations
 
@@ -102,35 +102,6 @@ class ExportDialog(ChoiceDialog):
         ("j", "json", "the points, as JSON"),
         ("esc", "", "nothing"),
     )
-
-
-class HelpDialog(ModalScreen[None]):
-    """Every key, generated from the bindings."""
-
-    DEFAULT_CSS = (
-        DIALOG_CSS.format(name="HelpDialog", width=80, colour="$primary")
-        + """
-    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
-    """
-    )
-    BINDINGS = [Binding("escape,q,question_mark,f1", "dismiss", "close", id="help.close")]
-
-    def __init__(self, bindings: list[Binding]) -> None:
-        super().__init__()
-        self._entries = bindings
-
-    def compose(self) -> ComposeResult:
-        """List the keys."""
-        text = Text()
-        for binding in self._entries:
-            key = binding.key_display or binding.key
-            text.append(f"{key:>12}  ", "bold").append(f"{binding.tooltip or binding.description}\n")
-        with Vertical() as box:
-            box.border_title = "keys"
-            box.border_subtitle = "esc closes"
-            with VerticalScroll():
-                text.rstrip()
-                yield Static(text)
 
 
 class FailureDialog(ModalScreen[None]):

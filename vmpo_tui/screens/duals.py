@@ -34,7 +34,7 @@ CONSTRAINTS: tuple[tuple[str, str, str, str], ...] = (
     ("kl/covariance", "covariance", "KL Σ", "KL of the covariance"),
     ("estep/kl", "eta", "E-step", "E-step KL"),
 )
-COLOURS = {"eta": "$warning", "mean": "$primary", "covariance": "$success", "bound": "$error"}
+COLOURS = {"eta": "$warning", "mean": "$primary", "covariance": "$third-curve", "bound": "$error"}
 EVIDENCE = 20
 """Updates before the diagnosis says that nothing stands out."""
 
@@ -43,7 +43,7 @@ class DualChart(Chart):
     """A chart whose curves are coloured by what they belong to."""
 
     COMPONENT_CLASSES = {f"dual--{name}" for name in COLOURS}
-    DEFAULT_CSS = "DualChart { border: round $foreground 20%; border-title-color: $text-muted; }" + "".join(
+    DEFAULT_CSS = "DualChart { border: round $frame; border-title-color: $text-muted; }" + "".join(
         f"DualChart .dual--{name} {{ color: {colour}; }}" for name, colour in COLOURS.items()
     )
 
@@ -82,12 +82,15 @@ class Duals(RunScreen):
         with Grid(id="panels"):
             yield DualChart(logarithmic=True, id="duals-chart")
             for metric, *_ in CONSTRAINTS:
-                yield DualChart(id=_id("chart", metric), classes="kl")
-            yield DualChart(id="ess-chart")
+                yield (chart := DualChart(id=_id("chart", metric), classes="kl"))
+                chart.metric = metric
+            yield (chart := DualChart(id="ess-chart"))
+            chart.metric = "estep/ess"
             yield DualChart(id="ratios")
             yield Histogram(id="advantages")
             yield HeatStrip(id="sigma")
-            yield DualChart(id="entropy")
+            yield (chart := DualChart(id="entropy"))
+            chart.metric = "policy/entropy"
 
     def action_next_finding(self) -> None:
         """Begin with the next finding."""
@@ -139,7 +142,7 @@ class Duals(RunScreen):
     def _show_sample_size(self, view: RunView) -> None:
         share = self._selected(view)
         series = view.history.metrics.get("estep/ess")
-        self.query_one("#ess", Tile).show(f"ESS, share of {share}", series)
+        self.query_one("#ess", Tile).show(f"ESS, share of {share}", series, "estep/ess")
         chart = self.query_one("#ess-chart", DualChart)
         chart.border_title = (
             f"effective sample size of {share}  [$text]{number(view.latest.get('estep/ess'))}[/]"

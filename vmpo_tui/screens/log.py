@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Input, RichLog
+from textual.widgets import Input
 
-from vmpo_tui.run_view import LogLine, RunView
+from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen, filter_pattern
-from vmpo_tui.text import si
-
-LOG_STYLES = {"info": "", "score": "bold", "good": "green", "warning": "yellow", "error": "bold red"}
-"""Rich style of each kind of line."""
-
-
-def log_text(line: LogLine) -> Text:
-    """Return a line of the log with its step."""
-    return Text(f"{si(line.env_steps):>6}  ", "dim").append(line.text, LOG_STYLES[line.kind])
+from vmpo_tui.widgets.event_log import EventLog
 
 
 class Log(RunScreen):
@@ -34,35 +23,23 @@ class Log(RunScreen):
     ]
     BINDINGS = [*KEYS]
     DEFAULT_CSS = """
-    Log #lines { height: 1fr; border: round $foreground 20%; border-title-color: $text-muted;
-                 border-subtitle-color: $text-muted; padding: 0 1; background: $background; }
+    Log #lines { height: 1fr; border: round $frame; border-title-color: $text-muted;
+                 border-subtitle-color: $text-muted; }
     Log #lines:focus { border: round $primary 60%; }
     Log Input { display: none; border: none; height: 1; padding: 0 1; background: $panel; }
     Log.filtering Input { display: block; }
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._view = RunView()
-        self._shown = 0
-        self._pattern: re.Pattern[str] | None = None
-
     def compose_body(self) -> ComposeResult:
         """Yield the lines over the field for the filter."""
-        lines = RichLog(id="lines", max_lines=2000, wrap=True, markup=False, highlight=False)
+        lines = EventLog(id="lines", max_lines=2000, wrap=True)
         lines.border_title = "events"
         yield lines
         yield Input(placeholder="text or regular expression; esc shows all lines", compact=True)
 
     def show_body(self, view: RunView) -> None:
         """Add the lines that are new."""
-        self._view = view
-        log = self.query_one("#lines", RichLog)
-        for line in view.log:
-            if line.number > self._shown:
-                self._shown = line.number
-                if self._pattern is None or self._pattern.search(line.text):
-                    log.write(log_text(line))
+        self.query_one(EventLog).show(view.log)
 
     def action_filter(self) -> None:
         """Ask for the text to filter by."""
@@ -77,12 +54,9 @@ class Log(RunScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as one types."""
-        self._pattern = filter_pattern(event.value)
-        log = self.query_one("#lines", RichLog)
-        log.border_subtitle = "filtered" if self._pattern else ""
-        log.clear()
-        self._shown = 0
-        self.show_body(self._view)
+        pattern, log = filter_pattern(event.value), self.query_one(EventLog)
+        log.border_subtitle = "filtered" if pattern else ""
+        log.filter(pattern)
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the lines."""

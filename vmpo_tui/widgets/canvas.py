@@ -14,6 +14,8 @@ from vmpo_tui.robot.render import Picture
 from vmpo_tui.widgets.lines import Lines
 
 _STYLES_KEPT = 16_384
+SHADES = " .:-=+*#%@"
+"""From dark to bright, where there are no colours."""
 
 
 class Canvas(Lines):
@@ -33,6 +35,8 @@ class Canvas(Lines):
         picture = self.picture(raster)
         if picture is None:
             return super().strips(width, height)
+        if self.colourless:
+            return [self._strip([(line, "")], width) for line in shaded(picture)]
         if len(self._pairs) > _STYLES_KEPT:
             self._pairs.clear()
         codes, front, back = cells.encode(picture)
@@ -62,6 +66,16 @@ class Canvas(Lines):
             front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (key >> 24, key & 0xFFFFFF))
             style = self._pairs[key] = Style.from_color(front, back)
         return style
+
+
+def shaded(picture: Picture) -> list[str]:
+    """Return lines of characters as bright as the cells of a picture."""
+    rows, columns = picture.shape[0] // cells.ROWS, picture.shape[1] // cells.COLUMNS
+    grey = picture.astype(np.float32) @ np.array((0.299, 0.587, 0.114), np.float32)
+    means = grey.reshape(rows, cells.ROWS, columns, cells.COLUMNS).mean((1, 3))
+    low, high = float(means.min()), float(means.max())
+    places = ((means - low) / max(high - low, 1.0) * (len(SHADES) - 1) + 0.5).astype(int)
+    return ["".join(SHADES[place] for place in row) for row in places.tolist()]
 
 
 def _packed(colours: np.ndarray) -> np.ndarray:

@@ -47,6 +47,13 @@ class Chart(Lines):
         self._curves: tuple[Curve, ...] = ()
         self._markers: tuple[float, ...] = ()
         self._x_end: float | None = None
+        self.metric = ""
+        """What a click shows on the charts screen; empty for nothing."""
+
+    async def on_click(self) -> None:
+        """Show the metric on the whole screen."""
+        if self.metric:
+            await self.run_action(f"app.show_metric({self.metric!r})")
 
     def show(
         self, curves: tuple[Curve, ...], x_end: float | None = None, markers: tuple[float, ...] = ()

@@ -52,7 +52,7 @@ class Bars(Lines):
     Bars { height: 1fr; padding: 0 1; }
     Bars .bars--label { color: $text-muted; }
     Bars .bars--bar { color: $warning; }
-    Bars .bars--track { color: $foreground 25%; }
+    Bars .bars--track { color: $track; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

@@ -11,7 +11,7 @@ FULL_SCALE = 2.0
 
 
 class Gauge(Lines):
-    """A bar of value / bound with the bound marked, coloured by whether the bound is kept."""
+    """A bar of value / bound with the bound marked, coloured by whether it is kept; a click explains it."""
 
     COMPONENT_CLASSES = {"gauge--label", "gauge--kept", "gauge--near", "gauge--broken", "gauge--track"}
     DEFAULT_CSS = """
@@ -20,7 +20,7 @@ class Gauge(Lines):
     Gauge .gauge--kept { color: $success; }
     Gauge .gauge--near { color: $warning; }
     Gauge .gauge--broken { color: $error; }
-    Gauge .gauge--track { color: $foreground 25%; }
+    Gauge .gauge--track { color: $track; }
     """
 
     def __init__(self, label: str, *, id: str | None = None) -> None:
@@ -33,6 +33,10 @@ class Gauge(Lines):
         """Show a value against its bound under a label."""
         self._label, self._value, self._bound = label, value, bound
         self.redraw()
+
+    async def on_click(self) -> None:
+        """Show the screen that explains it."""
+        await self.run_action("app.show_screen('duals')")
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return label, bar and figures on one line."""

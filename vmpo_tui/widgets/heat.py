@@ -19,6 +19,8 @@ KEY_WIDTH = 8
 SMALLEST_RATIO = 1.25
 """Of the highest to the lowest figure on the colour scale: tiny changes shall not look like large ones."""
 UPPER_HALF = "▀"
+SHADES = "·░▒▓█"
+"""From low to high, where there are no colours."""
 
 
 class HeatStrip(Lines):
@@ -33,9 +35,9 @@ class HeatStrip(Lines):
     HeatStrip { height: 1fr; }
     HeatStrip .heat--label { color: $text-muted; }
     HeatStrip .heat--value { color: $text; }
-    HeatStrip .heat--low { color: #3b2a7a; }
-    HeatStrip .heat--middle { color: #1f9e89; }
-    HeatStrip .heat--high { color: #fde725; }
+    HeatStrip .heat--low { color: $heat-low; }
+    HeatStrip .heat--middle { color: $heat-middle; }
+    HeatStrip .heat--high { color: $heat-high; }
     """
 
     def __init__(self, *, placeholder: str = "waiting for data", id: str | None = None) -> None:
@@ -54,7 +56,8 @@ class HeatStrip(Lines):
         if not len(history) or columns < 4 or height < 2:
             message = (self._placeholder[:width].center(width), "heat--label")
             return [*([] for _ in range(height // 2)), [message]]
-        bands, labels = banded(history.means, 2 * (height - 1))
+        cells = _shaded if self.colourless else _cells
+        bands, labels = banded(history.means, (1 if self.colourless else 2) * (height - 1))
         low, high = colour_range(bands)
         levels = quantized(over_time(bands, history, columns), low, high)
         places = np.arange(2 * (height - 1)) * len(bands) // (2 * (height - 1))  # band of each half line
@@ -62,7 +65,7 @@ class HeatStrip(Lines):
         lines = [
             [
                 (_label(labels, named[line]), "heat--label"),
-                *_cells(levels[places[2 * line]], levels[places[2 * line + 1]]),
+                *cells(levels[places[2 * line]], levels[places[2 * line + 1]]),
                 (_value(bands, named[line]), "heat--value"),
             ]
             for line in range(height - 1)
@@ -73,7 +76,9 @@ class HeatStrip(Lines):
         """Start and end of the time axis under the bands; the colours' meaning at the right."""
         key = [
             (number(low) + " ", "heat--label"),
-            *_cells(*(np.linspace(0, LEVELS - 1, KEY_WIDTH, dtype=int),) * 2),
+            *(_shaded if self.colourless else _cells)(
+                *(np.linspace(0, LEVELS - 1, KEY_WIDTH, dtype=int),) * 2
+            ),
         ]
         key.append((" " + number(high), "heat--label"))
         room = LABEL_WIDTH + columns + VALUE_WIDTH - sum(len(text) for text, _ in key)
@@ -152,6 +157,13 @@ def _cells(upper: np.ndarray, lower: np.ndarray) -> list[Span]:
     borders = np.flatnonzero((np.diff(upper) != 0) | (np.diff(lower) != 0)) + 1
     runs = itertools.pairwise([0, *borders.tolist(), len(upper)])
     return [(UPPER_HALF * (stop - start), f"{upper[start]} {lower[start]}") for start, stop in runs]
+
+
+def _shaded(upper: np.ndarray, lower: np.ndarray) -> list[Span]:
+    """A span of a line of shades, from the levels of both halves."""
+    levels = np.maximum(upper, lower)
+    shades = np.minimum(levels * len(SHADES) // LEVELS, len(SHADES) - 1)
+    return [("".join(SHADES[shade] if shade >= 0 else " " for shade in shades), "heat--value")]
 
 
 def _named(places: np.ndarray, line: int) -> list[int]:

@@ -35,10 +35,10 @@ class Histogram(Lines):
     Histogram { height: 1fr; }
     Histogram .histogram--axis { color: $text-muted; }
     Histogram .histogram--selected { color: $primary 70%; }
-    Histogram .histogram--rest { color: $foreground 25%; }
+    Histogram .histogram--rest { color: $track; }
     Histogram .histogram--weight { color: $warning; text-style: bold; }
     Histogram .histogram--weight-on-selected { color: $warning; background: $primary 70%; text-style: bold; }
-    Histogram .histogram--weight-on-rest { color: $warning; background: $foreground 25%; text-style: bold; }
+    Histogram .histogram--weight-on-rest { color: $warning; background: $track; text-style: bold; }
     Histogram .histogram--threshold { color: $error; }
     """
 

@@ -64,6 +64,11 @@ class Lines(Widget):
         self.redraw()
 
     @property
+    def colourless(self) -> bool:
+        """Whether a picture has to do without colours."""
+        return bool(getattr(self.app, "colourless", False))
+
+    @property
     def text(self) -> str:
         """What is shown, without colours."""
         return "\n".join(strip.text for strip in self._strips)

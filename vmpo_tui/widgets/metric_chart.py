@@ -27,14 +27,14 @@ STYLES = {
     "band": "$success 40%",
     "cursor": "$foreground 60%",
     "marker": "$accent 80%",
-    "run-1": "$success",
-    "run-2": "#a371f7",
-    "run-3": "$error",
-    "run-4": "#20a8b8",
-    "run-5": "#d16d9e",
-    "run-6": "$foreground 70%",
+    "run-1": "$run-1",
+    "run-2": "$run-2",
+    "run-3": "$run-3",
+    "run-4": "$run-4",
+    "run-5": "$run-5",
+    "run-6": "$run-6",
 }
-"""Colour of each style of a panel; a theme has too few that differ for six runs."""
+"""Colour of each style of a panel."""
 STRONG = {"chosen", "own", "evaluation", "note", "beyond"}
 
 

@@ -19,7 +19,7 @@ from vmpo_tui.pace import Pace
 from vmpo_tui.robot.camera import Raster
 from vmpo_tui.robot.look import Look
 from vmpo_tui.robot.player import Player
-from vmpo_tui.robot.render import Palette, Picture
+from vmpo_tui.robot.render import DARKNESS, DAYLIGHT, Palette, Picture
 from vmpo_tui.run_view import RunView
 from vmpo_tui.terminal import terminal_is_behind
 from vmpo_tui.text import number, printable, si
@@ -142,10 +142,15 @@ class RobotView(Canvas):
             return None
         self._drawn = self.player.step
         try:
-            return self.replay.picture(self.player.step, raster, self.look, Palette())
+            return self.replay.picture(self.player.step, raster, self.look, self._surroundings())
         except EngineError as error:
             self.call_later(self._fail, error)
             return None
+
+    def _surroundings(self) -> Palette:
+        if self.colourless:
+            return DARKNESS
+        return Palette() if self.app.current_theme.dark else DAYLIGHT
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return why there is no picture."""

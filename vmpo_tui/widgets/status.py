@@ -42,7 +42,7 @@ class StatusBar(Lines):
     StatusBar .status--strong { color: $text; text-style: bold; }
     StatusBar .status--muted { color: $text-muted; }
     StatusBar .status--bar { color: $primary; }
-    StatusBar .status--track { color: $foreground 20%; }
+    StatusBar .status--track { color: $frame; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

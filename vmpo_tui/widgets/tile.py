@@ -13,7 +13,7 @@ from vmpo_tui.widgets.lines import Lines, Span
 
 
 class Tile(Lines):
-    """One metric: its name and newest value on a line, its history in braille under it."""
+    """One metric: its name and newest value on a line, its history in braille under it; a click opens it."""
 
     COMPONENT_CLASSES = {"tile--label", "tile--value", "tile--curve"}
     DEFAULT_CSS = """
@@ -28,11 +28,23 @@ class Tile(Lines):
         self._label = label
         self._logarithmic = logarithmic
         self._series: Series | None = None
+        self._metric = ""
 
-    def show(self, label: str, series: Series | None) -> None:
-        """Show the newest value and the history of a series under a label."""
-        self._label, self._series = label, series
+    def show(self, label: str, series: Series | None, metric: str = "") -> None:
+        """Show the newest value and the history of a series under a label.
+
+        Args:
+            label: what to call it.
+            series: the history; None for none yet.
+            metric: what a click shows on the charts screen; empty for nothing.
+        """
+        self._label, self._series, self._metric = label, series, metric
         self.redraw()
+
+    async def on_click(self) -> None:
+        """Show the metric on the whole screen."""
+        if self._metric and self._series:
+            await self.run_action(f"app.show_metric({self._metric!r})")
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return the figure in the widget's size."""

@@ -19,7 +19,7 @@ class Timeline(Lines):
     DEFAULT_CSS = """
     Timeline { height: 3; padding: 0 1; }
     Timeline .timeline--past { color: $primary; text-style: bold; }
-    Timeline .timeline--future { color: $foreground 25%; }
+    Timeline .timeline--future { color: $track; }
     Timeline .timeline--text { color: $text-muted; }
     Timeline .timeline--reward { color: $primary 60%; }
     """
