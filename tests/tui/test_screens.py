@@ -29,7 +29,7 @@ async def test_a_digit_leads_to_its_screen(engine, key, label):
         assert f" {key} {label} " in engine.app.screen.query_one(ScreenTabs).text
 
 
-@pytest.mark.parametrize("size", [(120, 40), (24, 24)])
+@pytest.mark.parametrize("size", [(120, 40), (30, 24)])
 async def test_a_click_on_a_tab_switches(engine, size):
     async with engine.app.run_test(size=size) as pilot:
         await until(pilot, "the start", lambda: engine.app.view.state != "starting")

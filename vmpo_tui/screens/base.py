@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
@@ -13,6 +14,7 @@ from textual.widgets import Footer
 
 from vmpo_tui.run_view import RunView
 from vmpo_tui.widgets.hint import HintLine
+from vmpo_tui.widgets.numbers import KeyLine, Numbers
 from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
@@ -26,6 +28,18 @@ TABS: tuple[tuple[str, str], ...] = (
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""
 
 
+NARROWEST, LOWEST = 30, 10
+"""Columns and lines below which every screen shows numbers alone."""
+IN_LITTLE_ROOM = (
+    ("space", "toggle_pause", "pause"),
+    ("q", "stop", "stop"),
+    ("?", "help", "help"),
+    ("e", "evaluate", "evaluate"),
+    ("c", "checkpoint", "save"),
+)
+"""Usual key, action and word of the keys that a narrow screen names, the most important first."""
+
+
 class RunScreen(Screen[None]):
     """A numbered screen; the application shows it each new view of the run while it is in front."""
 
@@ -33,6 +47,13 @@ class RunScreen(Screen[None]):
     """Name in `TABS`."""
     KEYS: ClassVar[list[Binding]] = []
     """The screen's own keys, for `BINDINGS` and for the help."""
+    DEFAULT_CSS = """
+    RunScreen.-tiny Footer { display: none; }
+    RunScreen.-tiny KeyLine { display: block; }
+    RunScreen.-minute > * { max-height: 0 !important; }
+    RunScreen.-minute > Numbers { display: block; max-height: 100vh !important; }
+    RunScreen.-minute > KeyLine { display: block; max-height: 1 !important; }
+    """
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-very-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]
 
@@ -51,7 +72,14 @@ class RunScreen(Screen[None]):
         yield ScreenTabs(tabs, self.LABEL)
         yield from self.compose_body()
         yield HintLine(self.key("run.dismiss_hint", "h"))
+        yield Numbers()
         yield Footer(show_command_palette=False)
+        keys = [(self.key(f"run.{action}", key), action, does) for key, action, does in IN_LITTLE_ROOM]
+        yield KeyLine(tuple(keys))
+
+    def on_resize(self, _: events.Resize) -> None:
+        """Show numbers alone where there is room for nothing else."""
+        self.set_class(self.app.size.width < NARROWEST or self.app.size.height < LOWEST, "-minute")
 
     def compose_body(self) -> ComposeResult:
         """Yield what is between the tabs and the footer."""
@@ -101,6 +129,7 @@ class RunScreen(Screen[None]):
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
         self.query_one(HintLine).show(hint)
+        self.query_one(Numbers).show(view)
         if not frozen:
             self.show_body(view)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 
@@ -15,24 +16,8 @@ from vmpo_tui.widgets.event_log import EventLog
 from vmpo_tui.widgets.findings import FindingLine
 from vmpo_tui.widgets.gauge import Gauge
 from vmpo_tui.widgets.robot import RobotTile
-from vmpo_tui.widgets.tile import Tile
+from vmpo_tui.widgets.tile import DISCRETE_LABELS, TILES, Tile, present
 
-# Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
-TILES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-    ("η temperature", ("dual/temperature",), True),
-    ("α mean", ("dual/alpha_mean", "dual/alpha"), True),
-    ("α covariance", ("dual/alpha_covariance",), True),
-    ("σ mean", ("policy/std_mean", "policy/entropy"), False),
-    ("KL mean", ("kl/mean", "kl/policy"), False),
-    ("KL covariance", ("kl/covariance",), False),
-    ("E-step ESS", ("estep/ess",), False),
-    ("value loss", ("loss/value",), True),
-    ("explained var.", ("value/explained_variance",), False),
-    ("policy grad", ("grad/policy_norm",), False),
-    ("value grad", ("grad/value_norm",), False),
-    ("episode length", ("train/episode_length_mean",), False),
-)
-DISCRETE_LABELS = {"dual/alpha": "α policy", "kl/policy": "KL policy", "policy/entropy": "entropy"}
 DISCRETE_GAUGES = {"kl/policy": "KL π"}
 GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("KL μ", ("kl/mean", "kl/policy")),
@@ -79,7 +64,7 @@ class Dashboard(RunScreen):
             yield log
             yield RobotTile(id="robot-tile")
 
-    def on_resize(self) -> None:
+    def on_resize(self, _: events.Resize) -> None:
         """Keep the newest event in sight."""
         self.call_after_refresh(self.query_one(EventLog).scroll_end, animate=False)
 
@@ -87,11 +72,11 @@ class Dashboard(RunScreen):
         """Show a view."""
         self._show_returns(view)
         for gauge, (label, names) in zip(self.query(Gauge), GAUGES, strict=True):
-            metric = _present(view, names) or ""
+            metric = present(view, names) or ""
             gauge.display = bool(metric) or not view.latest
             gauge.show(DISCRETE_GAUGES.get(metric, label), view.latest.get(metric), view.bounds.get(metric))
         for tile, (label, names, _) in zip(self.query(Tile), TILES, strict=True):
-            name = _present(view, names)
+            name = present(view, names)
             # A metric that this kind of policy does not have makes room for the others.
             tile.set_class(name is None and bool(view.latest), "absent")
             tile.show(
@@ -113,7 +98,3 @@ class Dashboard(RunScreen):
         chart = self.query_one("#returns", Chart)
         markers = tuple(float(marker.env_steps) for marker in view.markers)
         chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)
-
-
-def _present(view: RunView, names: tuple[str, ...]) -> str | None:
-    return next((name for name in names if name in view.history.metrics), None)

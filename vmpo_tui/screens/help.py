@@ -27,7 +27,7 @@ class HelpDialog(ModalScreen[None]):
         DIALOG_CSS.format(name="HelpDialog", width=110, colour="$primary")
         + """
     HelpDialog > Vertical { padding: 0 1; }
-    HelpDialog VerticalScroll { height: auto; max-height: 100%; }
+    HelpDialog VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
     """
     )
     BINDINGS = [
@@ -58,7 +58,7 @@ class HelpDialog(ModalScreen[None]):
             text.append(f"{title}\n", "bold underline")
             for key, does, name in keys:
                 text.append(f"{key:>{KEY_WIDTH}}  ", "bold")
-                text.append(f"{does:<66}" if names else does).append(f" {name}\n" if names else "\n", "dim")
+                text.append(f"{does:<64}" if names else does).append(f" {name}\n" if names else "\n", "dim")
             text.append("\n")
         text.append("Settings and other keys: ")
         return text.append(printable(self._settings or "settings.toml, where `vmpo doctor` says"))

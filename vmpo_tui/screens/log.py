@@ -16,9 +16,22 @@ class Log(RunScreen):
 
     LABEL = "log"
     KEYS = [
-        Binding("slash", "filter", "filter", key_display="/", tooltip="filter the lines", id="log.filter"),
         Binding(
-            "escape", "clear_filter", "all lines", tooltip="show every line again", id="log.clear_filter"
+            "slash",
+            "filter",
+            "filter",
+            show=False,
+            key_display="/",
+            tooltip="filter the lines",
+            id="log.filter",
+        ),
+        Binding(
+            "escape",
+            "clear_filter",
+            "all lines",
+            show=False,
+            tooltip="show every line again",
+            id="log.clear_filter",
         ),
     ]
     BINDINGS = [*KEYS]
@@ -33,9 +46,13 @@ class Log(RunScreen):
     def compose_body(self) -> ComposeResult:
         """Yield the lines over the field for the filter."""
         lines = EventLog(id="lines", max_lines=2000, wrap=True)
-        lines.border_title = "events"
+        lines.border_title, lines.border_subtitle = "events", self._usual
         yield lines
         yield Input(placeholder="text or regular expression; esc shows all lines", compact=True)
+
+    @property
+    def _usual(self) -> str:
+        return f"{self.key('log.filter', '/')} filters"
 
     def show_body(self, view: RunView) -> None:
         """Add the lines that are new."""
@@ -55,7 +72,7 @@ class Log(RunScreen):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter as one types."""
         pattern, log = filter_pattern(event.value), self.query_one(EventLog)
-        log.border_subtitle = "filtered" if pattern else ""
+        log.border_subtitle = "filtered, esc shows all lines" if pattern else self._usual
         log.filter(pattern)
 
     def on_input_submitted(self) -> None:

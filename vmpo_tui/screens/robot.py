@@ -29,10 +29,10 @@ TURN_DEGREES = 15.0
 TILT_DEGREES = 5.0
 
 
-def _key(key: str, action: str, label: str, text: str, *, display: str = "") -> Binding:
-    name = action.partition("(")[0]
-    identifier = f"robot.{key.partition(',')[0] if '(' in action else name}"
-    return Binding(key, action, label, show=False, key_display=display or None, tooltip=text, id=identifier)
+def _key(name: str, key: str, action: str, label: str, text: str, *, display: str = "") -> Binding:
+    return Binding(
+        key, action, label, show=False, key_display=display or None, tooltip=text, id=f"robot.{name}"
+    )
 
 
 class Robot(RunScreen):
@@ -41,27 +41,27 @@ class Robot(RunScreen):
     LABEL = "robot"
     CSS_PATH = "robot.tcss"
     KEYS = [
-        _key("p", "play", "play", "play or hold the replay"),
-        _key("left", f"scrub({-SCRUB_SECONDS})", "back", "scrub back by a second", display="←"),
-        _key("right", f"scrub({SCRUB_SECONDS})", "ahead", "scrub ahead by a second", display="→"),
-        _key("comma", "scrub(-0.001)", "step back", "scrub back by a step", display=","),
-        _key("full_stop", "scrub(0.001)", "step ahead", "scrub ahead by a step", display="."),
-        _key("home", "edge(0)", "beginning", "go to the beginning of the episode"),
-        _key("end", "edge(1)", "end", "go to the end of the episode"),
-        _key("x", "speed", "speed", "play slower or faster"),
-        _key("up", "choose(1)", "newer", "the evaluation after this one", display="↑"),
-        _key("down", "choose(-1)", "older", "the evaluation before this one", display="↓"),
-        _key("l", "live", "newest", "follow the newest evaluation"),
-        _key("a", f"turn({-TURN_DEGREES}, 0)", "left", "turn the camera to the left"),
-        _key("d", f"turn({TURN_DEGREES}, 0)", "right", "turn the camera to the right"),
-        _key("w", f"turn(0, {TILT_DEGREES})", "up", "raise the camera"),
-        _key("s", f"turn(0, {-TILT_DEGREES})", "down", "lower the camera"),
-        _key("plus,equals_sign", "zoom(1.2)", "nearer", "zoom in", display="+"),
-        _key("minus", "zoom(0.8333)", "farther", "zoom out", display="-"),
-        _key("0", "reset", "reset", "look from where one looked first"),
-        _key("t", "option('contacts')", "contacts", "mark the points of contact"),
-        _key("m", "option('effort')", "motors", "show the effort of the motors"),
-        _key("v", "film", "video", "record the episode as a video"),
+        _key("play", "p", "play", "play", "play or hold the replay"),
+        _key("back", "left", f"scrub({-SCRUB_SECONDS})", "back", "scrub back by a second", display="←"),
+        _key("ahead", "right", f"scrub({SCRUB_SECONDS})", "ahead", "scrub ahead by a second", display="→"),
+        _key("step_back", "comma", "scrub(-0.001)", "step back", "scrub back by a step", display=","),
+        _key("step_ahead", "full_stop", "scrub(0.001)", "step ahead", "scrub ahead by a step", display="."),
+        _key("beginning", "home", "edge(0)", "beginning", "go to the beginning of the episode"),
+        _key("end", "end", "edge(1)", "end", "go to the end of the episode"),
+        _key("speed", "x", "speed", "speed", "play slower or faster"),
+        _key("newer", "up", "choose(1)", "newer", "the evaluation after this one", display="↑"),
+        _key("older", "down", "choose(-1)", "older", "the evaluation before this one", display="↓"),
+        _key("newest", "l", "live", "newest", "follow the newest evaluation"),
+        _key("turn_left", "a", f"turn({-TURN_DEGREES}, 0)", "left", "turn the camera to the left"),
+        _key("turn_right", "d", f"turn({TURN_DEGREES}, 0)", "right", "turn the camera to the right"),
+        _key("raise_camera", "w", f"turn(0, {TILT_DEGREES})", "up", "raise the camera"),
+        _key("lower_camera", "s", f"turn(0, {-TILT_DEGREES})", "down", "lower the camera"),
+        _key("zoom_in", "plus,equals_sign", "zoom(1.2)", "nearer", "zoom in", display="+"),
+        _key("zoom_out", "minus", "zoom(0.8333)", "farther", "zoom out", display="-"),
+        _key("reset", "0", "reset", "reset", "look from where one looked first"),
+        _key("contacts", "t", "option('contacts')", "contacts", "mark the points of contact"),
+        _key("motors", "m", "option('effort')", "motors", "show the effort of the motors"),
+        _key("film", "v", "film", "video", "record the episode as a video"),
     ]
     BINDINGS = [*KEYS]
 

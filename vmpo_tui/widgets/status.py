@@ -61,13 +61,17 @@ class StatusBar(Lines):
 
     def _what_and_score(self, width: int) -> list[Span]:
         """Both ends of a line; what does not fit is cut from the left one."""
-        left, right = self._what(), self._score()
+        left = self._what()
+        name = next(place for place, (_, style) in enumerate(left) if style == "status--strong")
+        right = self._score(width - _length(left[: name + 1]) - 1)
         room = max(0, width - _length(right) - 1)
         kept: list[Span] = []
         for text, component in left:
             free = room - _length(kept)
-            cut = set_cell_size(text, max(0, free - 1)) + "…" if cell_len(text) > free > 0 else text
-            kept.append((cut if free > 0 else "", component))
+            if cell_len(text) <= free:
+                kept.append((text, component))
+            elif component != "status--muted" and free > 0:  # details are left out rather than cut
+                kept.append((set_cell_size(text, free - 1) + "…", component))
         return [*kept, (" " * (width - _length(kept) - _length(right)), ""), *right]
 
     def _what(self) -> list[Span]:
@@ -85,22 +89,27 @@ class StatusBar(Lines):
             spans.append((f"  {view.backend}, {view.num_envs} envs, seed {view.seed}", "status--muted"))
         return spans
 
-    def _score(self) -> list[Span]:
+    def _score(self, room: int) -> list[Span]:
+        """Return as much about the score as fits."""
         view = self._view
         if view.score is None:
-            return [("not evaluated yet", "status--muted")]
+            text = "not evaluated yet"
+            return [(text if len(text) <= room else "", "status--muted")]
         mean, std = view.score
-        return [
-            ("score ", "status--muted"),
-            (number(mean), "status--strong"),
-            (f" ± {number(std)}  best {number(view.best)}", "status--muted"),
-        ]
+        score: list[Span] = [("score ", "status--muted"), (number(mean), "status--strong")]
+        best = f"  best {number(view.best)}"
+        for rest in (f" ± {number(std)}{best}", best, ""):
+            if _length([*score, (rest, "")]) <= room:
+                return [*score, (rest, "status--muted")]
+        return []
 
     def _how_far(self, width: int) -> list[Span]:
         view = self._view
         left = f"{si(view.env_steps)} / {si(view.total_steps)} steps "
-        eta = "" if view.over else f"  {duration(view.eta)} left"
-        right = f" {view.progress:4.0%}  {si(view.steps_per_second)} steps/s  {duration(view.seconds)}{eta}"
+        share, speed = f" {view.progress:4.0%}", f"  {si(view.steps_per_second)} steps/s"
+        spent, eta = f"  {duration(view.seconds)}", "" if view.over else f"  {duration(view.eta)} left"
+        forms = (share + speed + spent + eta, share + speed + eta, share + eta, share, "")
+        right = next(form for form in forms if not form or len(left) + len(form) <= width)
         room = max(0, width - len(left) - len(right))
         filled = round(view.progress * room)
         return [

@@ -7,9 +7,31 @@ import numpy as np
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.markers import BRAILLE, texts
 from vmpo_tui.plotting.scales import LINEAR, LOG
-from vmpo_tui.run_view import Series
+from vmpo_tui.run_view import RunView, Series
 from vmpo_tui.text import number
 from vmpo_tui.widgets.lines import Lines, Span
+
+# Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
+TILES: tuple[tuple[str, tuple[str, ...], bool], ...] = (
+    ("η temperature", ("dual/temperature",), True),
+    ("α mean", ("dual/alpha_mean", "dual/alpha"), True),
+    ("α covariance", ("dual/alpha_covariance",), True),
+    ("σ mean", ("policy/std_mean", "policy/entropy"), False),
+    ("KL mean", ("kl/mean", "kl/policy"), False),
+    ("KL covariance", ("kl/covariance",), False),
+    ("E-step ESS", ("estep/ess",), False),
+    ("value loss", ("loss/value",), True),
+    ("explained var.", ("value/explained_variance",), False),
+    ("policy grad", ("grad/policy_norm",), False),
+    ("value grad", ("grad/value_norm",), False),
+    ("episode length", ("train/episode_length_mean",), False),
+)
+DISCRETE_LABELS = {"dual/alpha": "α policy", "kl/policy": "KL policy", "policy/entropy": "entropy"}
+
+
+def present(view: RunView, names: tuple[str, ...]) -> str | None:
+    """Return which of some metrics a run has."""
+    return next((name for name in names if name in view.history.metrics), None)
 
 
 class Tile(Lines):
