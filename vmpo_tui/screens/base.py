@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -36,6 +38,7 @@ class RunScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(id=self.LABEL)
+        self._again: Callable[[], None] | None = None
 
     @property
     def read_only(self) -> bool:
@@ -61,11 +64,17 @@ class RunScreen(Screen[None]):
             frozen: whether the display is held still.
             cost: share of a core that the screen takes, where it is known.
         """
+        self._again = partial(self.show, view, frozen=frozen, cost=cost)
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
         if not frozen:
             self.show_body(view)
+
+    def on_resize(self) -> None:
+        """Show the run again: another size has room for other things."""
+        if self._again is not None:
+            self.call_after_refresh(self._again)
 
     def show_body(self, view: RunView) -> None:
         """Show a view between the tabs and the footer."""

@@ -73,10 +73,6 @@ class Charts(RunScreen):
         self._gallery.follow(view.history, view.markers)
         self._draw()
 
-    def on_resize(self) -> None:
-        """Choose the grid anew where nobody did."""
-        self.call_after_refresh(self._draw)
-
     # What is shown, and where
 
     def _shape(self) -> tuple[int, int]:
