@@ -7,6 +7,7 @@ dashboard for the film; once there is something to see it saves each screen at t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -84,5 +85,6 @@ async def until(pilot: Pilot[int], state: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        asyncio.run(draw(Path(__file__).parent, Path(temporary) / "HalfCheetah-v5-s0"))
+    folder = Path(__file__).parent.resolve()
+    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+        asyncio.run(draw(folder, Path("runs/HalfCheetah-v5-s0")))
