@@ -34,7 +34,7 @@ format: $(TEST_STAMP) ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-screenshots: $(TEST_STAMP) ## Redraw the pictures of the dashboard from a real run (a minute)
+screenshots: $(TEST_STAMP) ## Redraw the pictures of every screen, and the film, from a real run (a minute)
 	$(BIN)/python screenshots/draw.py
 
 clean: ## Remove the virtual environment and caches; runs stay

@@ -167,8 +167,7 @@ class Gallery:
         """Return the chart of a metric."""
         curves = tuple(self._curves(look, metric))
         left, right = look.x.resolve(self.extent(look.axis))
-        low, high = heights_between(curves, left, right)
-        scale = scale_named(look.scale(metric), max(abs(low), abs(high)))
+        scale = scale_named(look.scale(metric), lambda: _largest(heights_between(curves, left, right)))
         bottom, top, clipped = self._heights(look, metric, curves, (left, right), scale)
         notes = [f"{clipped:,} clipped"] if clipped else []
         if scale.positive and (hidden := _hidden(_measured(curves, look), (left, right))):
@@ -270,6 +269,10 @@ class Gallery:
         others = [curve for curve in curves if curve.deviation is not None or curve.upper is not None]
         least, most = heights_between(others, *stretch, scale)
         return *raster.padded_range(min(low, least), max(high, most)), clipped
+
+
+def _largest(heights: tuple[float, float]) -> float:
+    return max(abs(heights[0]), abs(heights[1]))
 
 
 def _measured(curves: Sequence[Curve], look: Look) -> list[Curve]:

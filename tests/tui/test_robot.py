@@ -288,7 +288,6 @@ async def test_the_dashboard_shows_the_robot_where_there_is_room(engine):
         assert tile.replay is None  # nothing is loaded for nobody
         await pilot.resize_terminal(120, 40)
         await until(pilot, "the tile", lambda: tile.display)
-        engine.app._show()
         await until(pilot, "the robot", lambda: tile.replay is not None)
         assert "20.5k" in str(tile.border_subtitle)
         await shown(pilot, "RobotTile")

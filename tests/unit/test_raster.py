@@ -223,7 +223,7 @@ def test_ascii_is_ascii():
 @pytest.mark.parametrize("name", ["linear", "log", "symlog"])
 @given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12))
 def test_scales_rise_and_come_back(name, value, largest):
-    scale = scale_named(name, largest)
+    scale = scale_named(name, lambda: largest)
     value = abs(value) + 1e-9 if scale.positive else value
     values = np.array([value, value + abs(value) * 0.5 + 1.0])
     low, high = scale.forward(values)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "runs": listings.runs,
     "envs": listings.envs,
     "presets": listings.presets,
+    "keys": listings.keys,
     "replay-failure": failures.replay_failure,
     "doctor": doctor.doctor,
 }

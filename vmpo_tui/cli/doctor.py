@@ -14,6 +14,7 @@ from pathlib import Path
 
 import typer
 
+from engine.errors import ConfigError
 from vmpo_tui import __version__
 from vmpo_tui.cli import options
 
@@ -57,6 +58,7 @@ def doctor(as_json: options.AsJson = False) -> None:
         _opengl(),
         *_terminal(),
         _runs_root(),
+        _settings(),
     ]
     if as_json:
         write_json([dataclasses.asdict(check) for check in checks])
@@ -139,6 +141,19 @@ def _runs_root() -> Check:
             "runs", "fail", f"{nearest_existing} is not writable; set VMPO_RUNS to a directory that is"
         )
     return Check("runs", "ok", f"{root} ({_gigabytes_free(nearest_existing):.1f} GB free)")
+
+
+def _settings() -> Check:
+    """Say where a user's settings are looked for, and whether they can be used."""
+    from vmpo_tui.desk import Desk
+    from vmpo_tui.settings import settings_path
+
+    path = settings_path()
+    try:
+        Desk.of_this_user(remember=False)
+    except ConfigError as error:
+        return Check("settings", "fail", str(error))
+    return Check("settings", "ok", f"{path}" if path.exists() else f"none; they would be in {path}")
 
 
 def _gigabytes_free(path: Path) -> float:

@@ -1,4 +1,4 @@
-"""`vmpo runs`, `vmpo envs` and `vmpo presets`."""
+"""`vmpo runs`, `vmpo envs`, `vmpo presets` and `vmpo keys`."""
 
 from __future__ import annotations
 
@@ -89,3 +89,29 @@ def presets(as_json: options.AsJson = False) -> None:
         (preset.name, preset.pattern.replace("|", " ") or "by name only", preset.why) for preset in PRESETS
     ]
     write_table(("preset", "environments", "what for"), rows)
+
+
+def keys(as_json: options.AsJson = False) -> None:
+    """List the keys of vmpo-tui as they are set, with the names that the settings' file knows them by.
+
+    To have others, write into that file (`vmpo doctor` says where it is):
+
+    [keymap]
+
+    run.evaluate = ["e", "f5"]
+    """
+    from vmpo_tui import keymap
+    from vmpo_tui.cli.output import write_json, write_table
+    from vmpo_tui.desk import Desk
+
+    chosen = Desk.of_this_user(remember=False).settings.keymap
+    rows = [
+        (group.title, str(binding.id), keymap.shown(binding), str(binding.tooltip or binding.description))
+        for group in keymap.groups()
+        for binding in keymap.remapped(group.bindings, chosen)
+    ]
+    columns = ("where", "name", "key", "does")
+    if as_json:
+        write_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        write_table(columns, rows)

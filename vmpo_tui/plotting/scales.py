@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -129,8 +130,8 @@ SCALES = ("linear", "log", "symlog")
 LINEAR, LOG = Linear(), Log()
 
 
-def scale_named(name: str, largest: float) -> Scale:
-    """Return a scale for values up to ``largest`` in size; symlog is straight up to a thousandth of it.
+def scale_named(name: str, find_largest: Callable[[], float]) -> Scale:
+    """Return a scale; symlog is straight up to a thousandth of the largest size, and alone asks for it.
 
     The threshold is a power of ten, so that it stays as it is while a run goes on.
     """
@@ -139,6 +140,7 @@ def scale_named(name: str, largest: float) -> Scale:
             return LINEAR
         case "log":
             return LOG
+    largest = find_largest()
     known = math.isfinite(largest) and largest > 1e-300
     return Symlog(10.0 ** (math.floor(math.log10(largest)) - 3)) if known else Symlog()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
@@ -59,6 +59,7 @@ class RunScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(id=self.LABEL)
+        self._again: Callable[[], None] | None = None
 
     @property
     def read_only(self) -> bool:
@@ -76,10 +77,6 @@ class RunScreen(Screen[None]):
         yield Footer(show_command_palette=False)
         keys = [(self.key(f"run.{action}", key), action, does) for key, action, does in IN_LITTLE_ROOM]
         yield KeyLine(tuple(keys))
-
-    def on_resize(self, _: events.Resize) -> None:
-        """Show numbers alone where there is room for nothing else."""
-        self.set_class(self.app.size.width < NARROWEST or self.app.size.height < LOWEST, "-minute")
 
     def compose_body(self) -> ComposeResult:
         """Yield what is between the tabs and the footer."""
@@ -125,6 +122,7 @@ class RunScreen(Screen[None]):
             cost: share of a core that the screen takes, where it is known.
             hint: a key and what it does, for those who do not know yet.
         """
+        self._again = partial(self.show, view, frozen=frozen, cost=cost, hint=hint)
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
@@ -132,6 +130,13 @@ class RunScreen(Screen[None]):
         self.query_one(Numbers).show(view)
         if not frozen:
             self.show_body(view)
+
+    def on_resize(self) -> None:
+        """Show the run again: another size has room for other things, or for numbers alone."""
+        size = self.app.size
+        self.set_class(size.width < NARROWEST or size.height < LOWEST, "-minute")
+        if self._again is not None:
+            self.call_after_refresh(self._again)
 
     def show_body(self, view: RunView) -> None:
         """Show a view between the tabs and the footer."""

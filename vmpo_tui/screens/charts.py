@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.widgets import Input
@@ -86,10 +86,6 @@ class Charts(RunScreen):
         self._view = view
         self._gallery.follow(view.history, view.markers)
         self._draw()
-
-    def on_resize(self, _: events.Resize) -> None:
-        """Choose the grid anew where nobody did."""
-        self.call_after_refresh(self._draw)
 
     # What is shown, and where
 

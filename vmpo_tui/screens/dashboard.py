@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 
@@ -64,7 +63,7 @@ class Dashboard(RunScreen):
             yield log
             yield RobotTile(id="robot-tile")
 
-    def on_resize(self, _: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Keep the newest event in sight."""
         self.call_after_refresh(self.query_one(EventLog).scroll_end, animate=False)
 
