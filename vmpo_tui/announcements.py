@@ -22,7 +22,7 @@ class Announcement:
     """A line for the user."""
 
     kind: str
-    """evaluation, checkpoint, warning or end."""
+    """evaluation, checkpoint, warning, end or failure."""
     text: str
     severity: Literal["information", "warning", "error"] = "information"
     calls: bool = False
@@ -65,7 +65,7 @@ def _finished(view: RunView, event: events.RunFinished) -> Announcement:
 
 def _failed(view: RunView, event: events.RunFailed) -> Announcement:
     text = printable(f"the run failed: {event.kind}: {event.error}")
-    return Announcement("end", text, "error", calls=True)
+    return Announcement("failure", text, "error", calls=True)
 
 
 _WORDS: Mapping[type[events.Event], Callable[[RunView, Any], Announcement]] = {

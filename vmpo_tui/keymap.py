@@ -12,6 +12,7 @@ from textual.keys import Keys, format_key, key_to_character
 from engine.errors import ConfigError, nearest
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.screens import DIALOGS, SCREENS, TABS
+from vmpo_tui.screens.dialogs import ChoiceDialog, ExportDialog, LeaveDialog, StopDialog
 from vmpo_tui.settings import where
 
 Keymap = Mapping[str, tuple[str, ...]]
@@ -53,7 +54,8 @@ def check(keymap: Keymap, source: str = "", text: str = "") -> None:
     for name, keys in keymap.items():
         place = where(source, text, f"keymap.{name}")
         if name not in known:
-            raise ConfigError(f"{place}: no such binding{nearest(name, known)} `vmpo keys` lists them")
+            hint = nearest(name, known) or "; `vmpo keys` lists them"
+            raise ConfigError(f"{place}: no such binding{hint}")
         for key in keys:
             if not _exists(key):
                 hint = nearest(key, [one.value for one in Keys])
@@ -72,14 +74,18 @@ def check(keymap: Keymap, source: str = "", text: str = "") -> None:
 def clashes(keymap: Keymap) -> Iterator[tuple[Binding, Binding, str, str]]:
     """Yield pairs of bindings that a key would mean at the same time, with the key and where that is."""
     common, *others = groups()
-    alone = [binding for binding in common.bindings if binding.priority]
     for group in others:
-        shared = alone if group.title in DIALOGS else common.bindings
+        if group.title in DIALOGS:
+            together = [*(one for one in common.bindings if one.priority), *group.bindings]
+            together += _answers() if DIALOGS[group.title] is ChoiceDialog else []
+        else:
+            together = [*common.bindings, *group.bindings]
         taken: dict[str, Binding] = {}
-        for binding in remapped((*shared, *group.bindings), keymap):
+        for binding in remapped(together, keymap):
             for key in _normal(binding.key):
                 if key in taken and taken[key].id != binding.id:
-                    yield taken[key], binding, key, group.title
+                    shared = {taken[key].id, binding.id} <= {one.id for one in common.bindings}
+                    yield taken[key], binding, key, common.title if shared else group.title
                 taken[key] = binding
 
 
@@ -109,6 +115,16 @@ def key_names(keymap: Keymap) -> dict[str, str]:
     return {
         str(binding.id): shown(binding) for group in groups() for binding in remapped(group.bindings, keymap)
     }
+
+
+def _answers() -> list[Binding]:
+    """Return the keys that answer questions, which are fixed."""
+    return [
+        Binding(key, "", tooltip=text, id="an answer")
+        for kind in (StopDialog, LeaveDialog, ExportDialog)
+        for key, answer, text in kind.CHOICES
+        if answer
+    ]
 
 
 def _bindings(declared: Iterable[object]) -> Iterator[Binding]:

@@ -15,6 +15,7 @@ Every error names the file, the key and its line, what was expected, and the nea
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -110,11 +111,16 @@ def where(source: str, text: str, key: str) -> str:
     return f"{source}:{line} {key}"
 
 
+def _said(value: object) -> str:
+    """Return a value as the file says it, more or less."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def _choice(*choices: str) -> Any:
     def parse_choice(value: object, place: str) -> str:
         if not isinstance(value, str) or value not in choices:
             hint = nearest(value, choices) if isinstance(value, str) else ""
-            raise ConfigError(f"{place}: expected one of {', '.join(choices)}, not {value!r}{hint}")
+            raise ConfigError(f"{place}: expected one of {', '.join(choices)}, not {_said(value)}{hint}")
         return value
 
     return parse_choice
@@ -122,14 +128,16 @@ def _choice(*choices: str) -> Any:
 
 def _switch(value: object, place: str) -> bool:
     if not isinstance(value, bool):
-        raise ConfigError(f"{place}: expected true or false, not {value!r}")
+        raise ConfigError(f"{place}: expected true or false, not {_said(value)}")
     return value
 
 
 def _rate(value: object, place: str) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not SLOWEST <= value <= FASTEST:  # type: ignore[operator]
-        raise ConfigError(f"{place}: expected drawings a second, {SLOWEST:g} to {FASTEST:g}, not {value!r}")
+        raise ConfigError(
+            f"{place}: expected drawings a second, {SLOWEST:g} to {FASTEST:g}, not {_said(value)}"
+        )
     return float(value)  # type: ignore[arg-type]
 
 
@@ -161,5 +169,5 @@ def _keys(value: object, place: str) -> tuple[str, ...]:
     """Return the keys of a binding: one, or a list of them."""
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list) or not keys or not all(isinstance(key, str) and key for key in keys):
-        raise ConfigError(f'{place}: expected a key such as "f5", or a list of them, not {value!r}')
+        raise ConfigError(f'{place}: expected a key such as "f5", or a list of them, not {_said(value)}')
     return tuple(keys)
