@@ -50,7 +50,7 @@ class RunScreen(Screen[None]):
     DEFAULT_CSS = """
     RunScreen.-tiny Footer { display: none; }
     RunScreen.-tiny KeyLine { display: block; }
-    RunScreen.-minute > * { max-height: 0 !important; }
+    RunScreen.-minute > * { display: none; max-height: 0 !important; }
     RunScreen.-minute > Numbers { display: block; max-height: 100vh !important; }
     RunScreen.-minute > KeyLine { display: block; max-height: 1 !important; }
     """
