@@ -136,10 +136,13 @@ class Charts(RunScreen):
         last = first + len(shown) - 1 if shown else 0
         place = f"{first} of {len(names)}" if first == last else f"{first}-{last} of {len(names)}"
         legend = self._gallery.legend(self._look)
-        self.query_one(LookLine).show(tuple(self._entries()), place, tuple(legend))
+        entries = [
+            (name and self.key(f"charts.{name}", name), text, set_) for name, text, set_ in self._entries()
+        ]
+        self.query_one(LookLine).show(tuple(entries), place, tuple(legend))
 
     def _entries(self) -> Iterator[Entry]:
-        """Yield what the keys have set."""
+        """Yield what the keys have set, each with the name of its key."""
         look = self._look
         if look.cursor is not None:
             at = (
@@ -150,17 +153,17 @@ class Charts(RunScreen):
             near = self._gallery.marker_near(look, self._width() / self._chosen().plot_size[0])
             yield "", f"at {at}{f': {near}' if near else ''}", True
         if look.x.stretch is not None:
-            yield "t", "follows the newest" if look.x.locked else "held", True
-        yield "x", AXES[look.axis][0], look.axis != "env_steps"
+            yield "tail", "follows the newest" if look.x.locked else "held", True
+        yield "axis", AXES[look.axis][0], look.axis != "env_steps"
         scale = look.scale(self._chosen().metric)
-        yield "y", scale, scale != "linear"
-        yield "s", f"smoothed over {look.span}" if look.span else "raw", bool(look.span)
-        yield "o", "outliers clipped" if look.clipping else "all points", look.clipping
+        yield "scale", scale, scale != "linear"
+        yield "smooth", f"smoothed over {look.span}" if look.span else "raw", bool(look.span)
+        yield "outliers", "outliers clipped" if look.clipping else "all points", look.clipping
         count = len(self._others)
-        yield "a", f"{count} other run{'s' * (count != 1)}" if count else "other runs", bool(count)
-        yield "z", "grid" if self._full is not None else "full", self._full is not None
+        yield "overlay", f"{count} other run{'s' * (count != 1)}" if count else "other runs", bool(count)
+        yield "full", "grid" if self._full is not None else "full", self._full is not None
         filtered = self._pattern is not None
-        yield "/", printable(self._pattern.pattern) if self._pattern else "filter", filtered
+        yield "filter", printable(self._pattern.pattern) if self._pattern else "filter", filtered
 
     def _chosen(self) -> MetricChart:
         """Return the chart that keys act on."""

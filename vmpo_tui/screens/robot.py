@@ -22,8 +22,13 @@ from vmpo_tui.widgets.timeline import Timeline
 
 SHARE = 0.15
 """Part of a processor that drawing the robot may take while this screen is in front."""
-OPTIONS = {"t contacts": "contacts", "m motors": "effort"}
-"""Fields of `Look` that a key shows or hides."""
+OPTIONS = {"contacts": ("t", "contacts"), "motors": ("m", "effort")}
+"""Usual key and field of `Look` of each thing that a key shows or hides."""
+CAMERA = {
+    "turn": ("raise_camera", "turn_left", "lower_camera", "turn_right"),
+    "zoom": ("zoom_in", "zoom_out"),
+}
+"""Bindings that move the camera."""
 SCRUB_SECONDS = 1.0
 TURN_DEGREES = 15.0
 TILT_DEGREES = 5.0
@@ -87,7 +92,9 @@ class Robot(RunScreen):
                     yield Bars()
                 with Vertical(id="recordings") as recordings:
                     recordings.border_title = "evaluations"
-                    recordings.border_subtitle = "↑ ↓ choose  v video"
+                    newer, older = self.key("robot.newer", "↑"), self.key("robot.older", "↓")
+                    video = self.key("robot.film", "v")
+                    recordings.border_subtitle = f"{newer} {older} choose  {video} video"
                     yield Choices()
         yield Timeline()
 
@@ -161,9 +168,14 @@ class Robot(RunScreen):
         title = escape(f"{printable(recording.env_id)} after {si(recording.env_steps)} steps, {follows}")
         if not robot.replay.scene:
             return title, ""
-        shown = {key: getattr(robot.look, option) for key, option in OPTIONS.items()}
-        hints = [f"[$warning]{key}[/]" if shown[key] else key for key in OPTIONS]
-        return title, "  ".join([*hints, "w a s d turn", "+ - zoom"])
+        hints = []
+        for name, (usual, option) in OPTIONS.items():
+            hint = escape(f"{self.key(f'robot.{name}', usual)} {name}")
+            hints.append(f"[$warning]{hint}[/]" if getattr(robot.look, option) else hint)
+        for does, names in CAMERA.items():
+            keys = " ".join(self.key(f"robot.{name}", "") for name in names)
+            hints.append(escape(f"{keys} {does}"))
+        return title, "  ".join(hints)
 
     def _show_choices(self) -> None:
         """List the recordings, newest first, with the mean return of each evaluation."""

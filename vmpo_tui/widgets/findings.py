@@ -84,7 +84,8 @@ class FindingPanel(Lines):
         count = len(self._findings)
         lines: list[list[Span]] = []
         for place in range(self._first, self._first + count):
-            which = f" ({place % count + 1} of {count}, d: next)" if count > 1 and not lines else ""
+            turn = f"{place % count + 1} of {count}, {self.key('duals.next', 'd')}: next"
+            which = f" ({turn})" if count > 1 and not lines else ""
             paragraph = _paragraph(self._findings[place % count], which, width)
             if lines and len(lines) + len(paragraph) > limit:
                 break
@@ -115,7 +116,8 @@ class FindingLine(Lines):
             return []
         first, others = self._findings[0], len(self._findings) - 1
         name = f"{SYMBOLS[first.severity]} {first.name}"
-        more = f"  (+{others}, press 3)" if others else "  (press 3)"
+        press = f"press {self.key('screen.duals', '3')}"
+        more = f"  (+{others}, {press})" if others else f"  ({press})"
         room = width - len(name) - len(more) - 2
         meaning = first.meaning if len(first.meaning) <= room else first.meaning[: max(0, room - 1)] + "…"
         spans = [(name, f"finding--{STYLES[first.severity]}"), (more, "finding--change")]

@@ -63,6 +63,15 @@ class Lines(Widget):
         self._styles.clear()
         self.redraw()
 
+    def key(self, binding: str, usual: str) -> str:
+        """Return the key of a binding as the user has set it.
+
+        Args:
+            binding: its id.
+            usual: the key that it has otherwise.
+        """
+        return str(getattr(self.app, "key_names", {}).get(binding, usual))
+
     @property
     def colourless(self) -> bool:
         """Whether a picture has to do without colours."""
