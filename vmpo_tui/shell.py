@@ -34,6 +34,10 @@ class Shell(App[int]):
     """Whether the user may neither steer the run nor read or write other files."""
     CSS = """
     Toast { padding: 0 1; margin-top: 0; width: auto; max-width: 60; }
+    .-theme-monochrome Button {
+        background: $surface; color: $text; border: round $frame;
+        &:focus { background: $foreground; color: $background; background-tint: $foreground 0%; }
+    }
     """
 
     def __init__(self, desk: Desk | None = None) -> None:

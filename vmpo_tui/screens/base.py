@@ -126,6 +126,7 @@ class RunScreen(Screen[None]):
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
+        self.set_class(hint is not None, "-hinted")
         self.query_one(HintLine).show(hint)
         self.query_one(Numbers).show(view)
         if not frozen:
