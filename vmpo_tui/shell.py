@@ -177,8 +177,13 @@ class Shell(App[int]):
             text, severity = announcement.text, announcement.severity
             self.notify(text, severity=severity, timeout=SHOWN_SECONDS, markup=False)
 
+    def on_resize(self) -> None:
+        """Take the toasts away where they would cover the figures."""
+        if not self._fits():
+            self.clear_notifications()
+
     def _fits(self) -> bool:
-        """Whether there is room for a toast beside the figures, and no dialog that says more."""
+        """Whether there is room for a toast beside the figures."""
         return self.size.width >= 60 and self.size.height >= 16
 
     def _call(self, view: RunView, announcement: Announcement) -> None:
