@@ -318,7 +318,7 @@ def _parse_scalar(text: str) -> Any:
 
 
 def _replace(name: str, section: Section, content: Mapping[str, Any]) -> Section:
-    hints = _hints(type(section))
+    hints = _hints(type(section))  # type: ignore[arg-type]
     for key in content:
         if key not in hints:
             raise ConfigError(f"unknown setting {name}.{key}{_nearest_key(name, key, hints)}")
