@@ -10,16 +10,19 @@ TEST_STAMP := $(VENV)/.installed-test
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format screenshots clean
+.PHONY: help run test test-faults lint format screenshots clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
 run: $(RUN_STAMP) ## Install what is needed and open the application on HalfCheetah-v5 (or ENV=...)
 	$(BIN)/vmpo-tui $(ENV)
 
 test: $(TEST_STAMP) lint ## Install what is needed, then every check and every test
 	$(BIN)/pytest
+
+test-faults: $(TEST_STAMP) ## Prove reliability in full: kills, damage, exact resume on every environment (minutes)
+	$(BIN)/pytest -m "faults or not faults" tests/faults
 
 lint: $(TEST_STAMP) ## Style, types and import contracts only
 	$(BIN)/ruff check .
@@ -31,7 +34,7 @@ format: $(TEST_STAMP) ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-screenshots: $(TEST_STAMP) ## Redraw the pictures of the dashboard from a real run (a minute)
+screenshots: $(TEST_STAMP) ## Redraw the pictures of every screen, and the film, from a real run (a minute)
 	$(BIN)/python screenshots/draw.py
 
 clean: ## Remove the virtual environment and caches; runs stay
@@ -49,7 +52,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 
 # Box2D has no wheel for some platforms and needs swig to build: without it, its tests do not apply.
 $(TEST_STAMP): $(RUN_STAMP)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,dm-control,plot,export,serve,tensorboard,wandb]' --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[dev,video,dm-control,plot,export,serve,tensorboard,wandb]' --constraint constraints.txt
 	$(BIN)/python -m pip install --quiet --editable '.[box2d]' --constraint constraints.txt || \
 		echo "Box2D could not be installed (it may need swig): going on without it" >&2
 	@touch $@

@@ -1,17 +1,18 @@
 """Checkpoints: directories that are complete and verified, or do not exist. No pickle anywhere.
 
-``checkpoints/<env steps>/`` holds the parts and a manifest with the SHA-256 of each; ``last`` and ``best``
+``checkpoints/<env steps>/`` holds the parts and a manifest with the SHA-256 of each; a second one of the
+same step is ``<env steps>-2``, so that nothing that is complete ever has to step aside. ``last`` and ``best``
 are small files that name one of these directories. Write order: temporary name, parts, fsync, manifest,
 rename, fsync of the directory, verify, pointers, prune.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
+import contextlib
 import json
 import os
-import platform
+import re
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,18 +22,17 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import TEMPORARY_PREFIX, replace_atomically, sync_directory, write_durably
+from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, sync_directory, write_durably
+from engine.manifest import CONFIG, MANIFEST, STATE, TENSORS, describe_parts, verify
 
-FORMAT_VERSION = 1
-MANIFEST, TENSORS, STATE, CONFIG = "manifest.json", "tensors.safetensors", "state.json", "config.toml"
-PARTS = (TENSORS, STATE, CONFIG)
 POINTERS = ("last", "best")
-LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "safetensors")
+MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+"""What loading a sound checkpoint of something else raises."""
+_NAME = re.compile(r"(?P<steps>\d{1,19})(-(?P<serial>\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +76,25 @@ def save_checkpoint(
     Raises:
         CheckpointError: it could not be written; the checkpoints before it are intact.
     """
-    path = checkpoints / f"{env_steps:012d}"
-    temporary = checkpoints / f"{TEMPORARY_PREFIX}{path.name}"
+    temporary = checkpoints / f"{TEMPORARY_PREFIX}{env_steps:012d}"
     try:
-        checkpoints.mkdir(parents=True, exist_ok=True)
+        make_directory(checkpoints)
         _remove_leftovers(checkpoints)
         temporary.mkdir()
         _write_parts(temporary, tensors, state, config, env_steps, updates)
-        _put_in_place(temporary, path)
-        _verify(path)
-        for pointer in POINTERS if best else POINTERS[:1]:
-            replace_atomically(checkpoints / pointer, path.name.encode())
-        _prune(checkpoints, keep)
+        path = checkpoints / _free_name(checkpoints, env_steps)
+        os.replace(temporary, path)
+        sync_directory(checkpoints)
+        _verify_or_remove(path)
+        _point(checkpoints, path, best)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise CheckpointError(
-            f"cannot write the checkpoint {path}: {error.strerror or error}; the ones before it are intact"
+            f"cannot write a checkpoint in {checkpoints}: {error.strerror or error}; "
+            "the ones before it are intact"
         ) from error
+    with contextlib.suppress(OSError):  # what the system refuses to remove is left to the next save
+        _prune(checkpoints, path, keep)
     return path
 
 
@@ -106,23 +108,36 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    if (path / MANIFEST).exists():
+    if path.absolute().parent.name == "checkpoints" and _NAME.fullmatch(path.name) and path.is_dir():
         return path
     if not path.is_dir():
         raise CheckpointError(
             f"{path} does not exist; expected a run directory or a checkpoint (see: vmpo runs)"
         )
     checkpoints = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    generations = _generations(checkpoints)
+    if not generations:
+        raise CheckpointError(f"{path} holds no checkpoint yet")
+    pointer = checkpoints / which
     try:
-        name = (checkpoints / which).read_text(encoding="utf-8").strip()
+        name = pointer.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return generations[-1]  # killed before the first one was pointed to
     except (OSError, UnicodeDecodeError):
-        generations = _generations(checkpoints)
-        if not generations:
-            raise CheckpointError(f"{path} holds no checkpoint yet") from None
-        return generations[-1]
-    if Path(name).name != name or not (checkpoints / name).is_dir():
-        raise CheckpointError(f"{checkpoints / which} names {name!r}, which is no checkpoint beside it")
+        name = ""
+    if not _NAME.fullmatch(name) or not (checkpoints / name).is_dir():
+        raise CheckpointError(
+            f"{pointer} is damaged: it names {name[:80]!r}, which is no checkpoint beside it"
+            f"{_offer(reversed(generations))}"
+        )
     return checkpoints / name
+
+
+def run_of(path: Path) -> Path:
+    """Return the run directory that a run directory, or one of its checkpoints, belongs to."""
+    whole = path.absolute()
+    inside = whole.parent.name == "checkpoints" and _NAME.fullmatch(whole.name)
+    return whole.parents[1] if inside else path
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -133,17 +148,43 @@ def load_checkpoint(path: Path) -> Checkpoint:
             if there is one, an older generation that is sound.
     """
     try:
-        manifest = _verify(path)
+        manifest = verify(path)
         config = Config.from_toml(path / CONFIG)
         tensors = safetensors.torch.load((path / TENSORS).read_bytes())
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        return Checkpoint(
-            path, tensors, state, config, int(manifest["env_steps"]), int(manifest["updates"]), manifest
-        )
+        env_steps, updates = int(manifest["env_steps"]), int(manifest["updates"])
     except CheckpointError as error:
-        raise CheckpointError(f"{error}{_sound_alternative(path)}") from error
-    except (ConfigError, OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}{_sound_alternative(path)}") from error
+        raise CheckpointError(f"{error}{sound_alternative(path)}") from error
+    except _UNREADABLE as error:
+        raise CheckpointError(f"{path} cannot be read: {error}{sound_alternative(path)}") from error
+    return Checkpoint(path, tensors, state, config, env_steps, updates, manifest)
+
+
+def require_environment(checkpoint: Checkpoint, env_id: str) -> None:
+    """Refuse the checkpoint of another environment that was put into a run.
+
+    Raises:
+        CheckpointError: it is not of the run's environment.
+    """
+    if checkpoint.config.env.id != env_id or checkpoint.manifest["env_id"] != env_id:
+        raise CheckpointError(
+            f"{checkpoint.path} is of {checkpoint.config.env.id} and does not fit the run "
+            f"{run_of(checkpoint.path)}, which is of {env_id}{sound_alternative(checkpoint.path)}"
+        )
+
+
+def sound_alternative(path: Path) -> str:
+    """Offer, for an error message, the newest generation before this one that verifies."""
+    if not _NAME.fullmatch(path.name):
+        return ""
+    return _offer(
+        candidate for candidate in reversed(_generations(path.parent)) if _order(candidate) < _order(path)
+    )
+
+
+_UNREADABLE = (
+    ConfigError, OSError, ValueError, KeyError, TypeError, RecursionError, safetensors.SafetensorError
+)  # fmt: skip
 
 
 def _write_parts(
@@ -163,104 +204,95 @@ def _write_parts(
     }
     for name, content in contents.items():
         write_durably(directory / name, content)
-    manifest = {
-        "format": FORMAT_VERSION,
+    facts = {
         "env_steps": env_steps,
         "updates": updates,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "env_id": config.env.id,
-        "parts": {
-            name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-            for name, content in contents.items()
-        },
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
-        "torch_threads": torch.get_num_threads(),
     }
-    write_durably(directory / MANIFEST, json.dumps(manifest, indent=2).encode())
+    write_durably(directory / MANIFEST, describe_parts(contents, facts))
     sync_directory(directory)
 
 
-def _put_in_place(temporary: Path, path: Path) -> None:
-    """Rename into place; a checkpoint of the same step (best after last, say) steps aside first."""
-    if path.exists():
-        aside = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
-        os.replace(path, aside)
-        os.replace(temporary, path)
-        shutil.rmtree(aside)
-    else:
-        os.replace(temporary, path)
-    sync_directory(path.parent)
-
-
-def _verify(path: Path) -> dict[str, Any]:
-    """Return the manifest after checking format, sizes and checksums."""
+def _verify_or_remove(path: Path) -> None:
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        version, parts = int(manifest["format"]), dict(manifest["parts"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: {MANIFEST} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path / MANIFEST} is damaged: {error}") from error
-    if version > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} has format {version}, newer than {FORMAT_VERSION}, which this vmpo-tui reads; "
-            "update vmpo-tui"
+        verify(path)
+    except CheckpointError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _free_name(checkpoints: Path, env_steps: int) -> str:
+    """Return a name that no checkpoint of the step has."""
+    taken = [serial for steps, serial in map(_order, _generations(checkpoints)) if steps == env_steps]
+    return f"{env_steps:012d}-{max(taken) + 1}" if taken else f"{env_steps:012d}"
+
+
+def _point(checkpoints: Path, path: Path, best: bool) -> None:
+    """Let `last` name a new checkpoint, and `best` too if it is the best or replaces the best."""
+    named = _named(checkpoints, "best")
+    replaced = named is not None and _order(named)[0] == _order(path)[0]
+    for pointer in POINTERS if best or replaced else POINTERS[:1]:
+        replace_atomically(checkpoints / pointer, path.name.encode())
+
+
+def _offer(candidates: Iterable[Path]) -> str:
+    """Name the first candidate that verifies, and how to go on from it."""
+    for candidate in candidates:
+        try:
+            verify(candidate)
+        except CheckpointError:
+            continue
+        return (
+            f"; {candidate} is older and sound, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
         )
-    for name in PARTS:
-        _verify_part(path / name, parts.get(name))
-    return dict(manifest)
+    return "; there is no sound one before it"
 
 
-def _verify_part(part: Path, expected: Any) -> None:
-    if not isinstance(expected, dict):
-        raise CheckpointError(f"{part.parent / MANIFEST} is damaged: it does not list {part.name}")
-    try:
-        content = part.read_bytes()
-    except FileNotFoundError:
-        raise CheckpointError(f"{part} is missing") from None
-    except OSError as error:
-        raise CheckpointError(f"{part} cannot be read: {error.strerror}") from error
-    if len(content) != expected.get("size"):
-        raise CheckpointError(f"{part} is damaged: {len(content)} bytes instead of {expected.get('size')}")
-    if hashlib.sha256(content).hexdigest() != expected.get("sha256"):
-        raise CheckpointError(f"{part} is damaged: its SHA-256 is not the manifest's")
-
-
-def _sound_alternative(path: Path) -> str:
-    """Name the newest older generation that verifies."""
-    for candidate in reversed(_generations(path.parent)):
-        if candidate.name < path.name:
-            try:
-                _verify(candidate)
-            except CheckpointError:
-                continue
-            return f"; {candidate} is older and sound"
-    return ""
+def _order(path: Path) -> tuple[int, int]:
+    """Return steps and serial number of a checkpoint."""
+    match = _NAME.fullmatch(path.name)
+    assert match is not None, f"{path} is not named like a checkpoint"
+    return int(match["steps"]), int(match["serial"] or 1)
 
 
 def _generations(checkpoints: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
     if not checkpoints.is_dir():
         return []
-    names: Iterable[Path] = checkpoints.iterdir()
-    return sorted(path for path in names if path.name.isdigit() and (path / MANIFEST).exists())
+    named = (path for path in checkpoints.iterdir() if _NAME.fullmatch(path.name))
+    return sorted((path for path in named if (path / MANIFEST).exists()), key=_order)
+
+
+def _named(checkpoints: Path, pointer: str) -> Path | None:
+    """Return what a pointer names, if it is there."""
+    try:
+        return find_checkpoint(checkpoints, pointer) if (checkpoints / pointer).exists() else None
+    except CheckpointError:
+        return None
 
 
 def _remove_leftovers(checkpoints: Path) -> None:
-    """Remove what interrupted saves left; an old checkpoint moved aside without a successor goes back."""
+    """Remove what interrupted saves and removals left."""
     for leftover in checkpoints.glob(f"{TEMPORARY_PREFIX}*"):
-        original = checkpoints / leftover.name.removeprefix(f"{TEMPORARY_PREFIX}old-")
-        if original.name.isdigit() and not original.exists():
-            os.replace(leftover, original)
-        elif leftover.is_dir():
+        if leftover.is_dir():
             shutil.rmtree(leftover)
         else:
             leftover.unlink()
 
 
-def _prune(checkpoints: Path, keep: int) -> None:
-    kept = {find_checkpoint(checkpoints, which) for which in POINTERS if (checkpoints / which).exists()}
-    for path in _generations(checkpoints)[:-keep]:
-        if path not in kept:
-            shutil.rmtree(path)
+def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
+    """Remove generations beyond ``keep``, and those that the newest one replaces.
+
+    Replaced are earlier ones of the same step and, after going on from an older generation, all later
+    ones. Renamed first: what is being removed must not look like a checkpoint.
+    """
+    steps = _order(newest)[0]
+    pointed = {_named(checkpoints, pointer) for pointer in POINTERS}
+    before = [path for path in _generations(checkpoints) if _order(path)[0] < steps]
+    kept = {newest, *before[max(0, len(before) + 1 - keep) :]}
+    for path in _generations(checkpoints):
+        if path not in kept | pointed:
+            doomed = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
+            os.replace(path, doomed)
+            shutil.rmtree(doomed)

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from engine.agent import Agent
-from engine.config import Config
+from engine.config import Config, EnvConfig
 from engine.envs.base import ContinuousActions, StepBatch, VectorEnv
+from engine.errors import NonFiniteError
 from engine.normalization import RewardScaler, RunningMoments
 from engine.rollout import Rollout
 
@@ -22,6 +23,24 @@ class Episodes(NamedTuple):
     returns: tuple[float, ...]
     """Undiscounted raw returns."""
     lengths: tuple[int, ...]
+
+
+def fold(rollout: Rollout, moments: RunningMoments, scaler: RewardScaler, settings: EnvConfig) -> None:
+    """Fold a rollout into the statistics of observations and rewards, as far as they are wanted.
+
+    Raises:
+        NonFiniteError: they would no longer be finite; says which.
+    """
+    name = "observations"
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            if settings.normalize_observation:
+                moments.update(rollout.raw_observations[rollout.valid])
+            name = "rewards"
+            if settings.normalize_reward:
+                scaler.update(rollout.raw_rewards, rollout.terminated | rollout.truncated)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{name}: {error}; see what the environment gives") from error
 
 
 class Collector:
@@ -65,7 +84,7 @@ class Collector:
             self._store(batch)
             done = batch.terminated | batch.truncated
             if done.any():
-                whole = done & ~self._cut_short(batch)
+                whole = done & batch.valid & ~self._cut_short(batch)
                 returns += self._returns[whole].tolist()
                 lengths += self._lengths[whole].tolist()
                 self._returns[done] = 0.0
@@ -82,12 +101,12 @@ class Collector:
         return batch.truncated & ~batch.terminated & (self._lengths < limit)
 
     def fold_statistics(self) -> None:
-        """Fold the rollout into the running statistics; called when its update is over."""
-        rollout = self.rollout
-        if self._settings.normalize_observation:
-            self.moments.update(rollout.raw_observations[rollout.valid])
-        if self._settings.normalize_reward:
-            self.reward_scaler.update(rollout.raw_rewards, rollout.terminated | rollout.truncated)
+        """Fold the rollout into the running statistics; called when its update is over.
+
+        Raises:
+            NonFiniteError: they would no longer be finite.
+        """
+        fold(self.rollout, self.moments, self.reward_scaler, self._settings)
 
     def normalize(self, observations: NDArray[np.float64]) -> torch.Tensor:
         """Raw observations [..., O] as the networks see them."""
@@ -124,35 +143,41 @@ class Collector:
             rollout.final_observations.append(self.normalize(batch.next_observation[environments]))
         rollout.position += 1
 
-    def state_dict(self) -> dict[str, Any]:
-        """Statistics, running episodes, observations and the environments' own state."""
+    def state_dict(self, *, episodes: bool = True) -> dict[str, Any]:
+        """Statistics and, where wanted, the episodes under way: the environments' state and their returns."""
         return {
-            "observation_moments": self.moments.state_dict(),
-            "reward_moments": self.reward_scaler.moments.state_dict(),
-            "discounted": self.reward_scaler.discounted.copy(),
-            "observations": self._observations.copy(),
+            **self.statistics(),
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
-            "env": self._env.state_dict(),
+            "env": self._env.state_dict() if episodes else {},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], restart_seed: int) -> bool:
+    def statistics(self) -> dict[str, Any]:
+        """The running statistics of observations and rewards, as copies."""
+        return {"observation_moments": self.moments.state_dict(), "rewards": self.reward_scaler.state_dict()}
+
+    def load_statistics(self, state: Mapping[str, Any]) -> None:
+        """Continue with what `statistics` returned."""
+        self.moments.load_state_dict(state["observation_moments"])
+        self.reward_scaler.load_state_dict(state["rewards"])
+
+    def load_state_dict(self, state: Mapping[str, Any], restart_seed: int) -> str:
         """Continue from `state_dict`.
 
         Args:
             state: what `state_dict` returned.
-            restart_seed: seeds the new episodes of a backend that cannot restore the old ones.
+            restart_seed: seeds the new episodes of environments that cannot continue the old ones.
 
         Returns:
-            Whether the episodes under way continue.
+            Why this is not exact, for the user; empty if it is.
         """
-        self.moments.load_state_dict(state["observation_moments"])
-        self.reward_scaler.moments.load_state_dict(state["reward_moments"])
+        self.load_statistics(state)
         if not state["env"]:
             self.reset(restart_seed)
-            return False
-        self._observations = self._env.load_state_dict(state["env"])
-        self.reward_scaler.discounted = np.array(state["discounted"])
-        self._returns[:] = state["returns"]
-        self._lengths[:] = state["lengths"]
-        return True
+            self.reward_scaler.discounted[:] = 0.0
+            return "the episodes under way were not saved; every one starts anew"
+        self._observations, restarted, reason = self._env.load_state_dict(state["env"], restart_seed)
+        self.reward_scaler.discounted[restarted] = 0.0
+        self._returns[:] = np.where(restarted, 0.0, state["returns"])
+        self._lengths[:] = np.where(restarted, 0, state["lengths"])
+        return reason

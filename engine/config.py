@@ -85,6 +85,11 @@ class EnvConfig:
     """What steps it; auto takes mujoco for the Gymnasium v5 MuJoCo tasks and gymnasium otherwise."""
     num_envs: int = _bounded(64, 1)
     """Environments stepped in parallel (N)."""
+    on_fault: str = _one_of("stop", "stop", "restart")
+    """When an environment breaks: stop saves and ends the run; restart begins a new episode there."""
+    timeout: float = _positive(300.0)
+    """Seconds that a process of gymnasium-async may take for a step or reset before it counts as hung. An
+    environment that hangs in the trainer's own process cannot be ended."""
     stagger: bool = True
     """Let the first episodes end at random times, so that time limits never coincide (mujoco backend)."""
     normalize_observation: bool = True
@@ -200,6 +205,8 @@ class EvaluationConfig:
     """Environment steps between evaluations; 0 evaluates at the end only."""
     episodes: int = _bounded(10, 1)
     """Episodes per evaluation, run in parallel."""
+    record: bool = True
+    """Whether the first episode is recorded, to be watched and filmed later."""
 
 
 @dataclass(frozen=True, slots=True)

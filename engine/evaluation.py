@@ -6,7 +6,7 @@ Looking never changes the run: nothing here touches the training environments, g
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from engine.agent import Agent
 from engine.envs.base import ContinuousActions, DiscreteActions, VectorEnv
 from engine.envs.infos import extract_episode_returns
 from engine.envs.wrappers import apply_obs_rms_stats
+from engine.errors import EnvironmentFault
 from engine.normalization import RunningMoments
+from engine.recording import Recording
+from engine.tape import Tape
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -31,6 +34,8 @@ class EvaluationResult:
     """Undiscounted raw return of each episode."""
     lengths: tuple[int, ...]
     seconds: float
+    recording: Recording | None = field(default=None, repr=False, compare=False)
+    """The first episode, if it was recorded."""
 
     @property
     def mean(self) -> float:
@@ -76,6 +81,8 @@ def evaluate(
     clip_observation: float,
     seed: int,
     deterministic: bool = True,
+    record: bool = False,
+    env_steps: int = 0,
 ) -> EvaluationResult:
     """Run one episode in each of the environment's N copies and return their scores.
 
@@ -86,24 +93,41 @@ def evaluate(
         clip_observation: limit of normalised observations; 0 for none.
         seed: of the environments, and of the actions unless deterministic.
         deterministic: take the distribution's mode rather than a sample.
+        record: take down the episode of environment 0; its scores and those of the others stay the same.
+        env_steps: what the policy had been trained for, noted in the recording.
+
+    Returns:
+        Scores of the episodes that no fault of their environment cut off.
+
+    Raises:
+        EnvironmentFault: an environment broke, or no episode came to its end.
     """
     started = time.monotonic()
     device = next(agent.parameters()).device
     generator = None if deterministic else torch.Generator(device).manual_seed(seed)
     count = env.spec.num_envs
     returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
-    running = np.ones(count, dtype=np.bool_)
+    running, whole = np.ones((2, count), dtype=np.bool_)
     observations = env.reset(seed)
+    tape = Tape(env, seed) if record else None
     while running.any():
         inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
         actions = env.spec.actions.to_environment(agent.act(inputs, generator).cpu().numpy())
         batch = env.step(actions)
+        if tape and running[0]:
+            tape.add(actions[0], batch.reward[0])
         returns += np.where(running & batch.valid, batch.reward, 0.0)
         lengths += running & batch.valid
+        whole &= batch.valid | ~running
         running &= ~(batch.terminated | batch.truncated)
         observations = batch.observation
+    faults = env.take_faults()
+    if not whole.any():
+        raise EnvironmentFault(f"no episode of the evaluation came to its end: {faults[-1]}")
+    scores = returns[whole]
+    recording = tape.recording(env_steps, float(scores.mean())) if tape and whole[0] else None
     seconds = time.monotonic() - started
-    return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds)
+    return EvaluationResult(tuple(scores.tolist()), tuple(lengths[whole].tolist()), seconds, recording)
 
 
 def evaluate_vectorized(

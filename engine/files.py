@@ -18,6 +18,15 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it, that a power cut does not take back; one may be there already."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_directory(path.parent)
+
+
 def write_durably(path: Path, content: bytes) -> None:
     """Write a new file and wait until it is on the disk."""
     with path.open("wb") as file:

@@ -8,6 +8,7 @@ full-batch pass per rollout (epochs 1, minibatch_size 0) and target_update_perio
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from engine.m_step import m_step
 from engine.multipliers import Multipliers
 from engine.returns import ESTIMATORS
 from engine.rollout import Rollout
+from engine.state_tree import require_like
+
+ADVICE = "try a smaller learning rate, or clip observations and rewards"
+"""What helps where numbers stop being finite."""
 
 
 class Batch(NamedTuple):
@@ -108,8 +113,10 @@ class Learner:
             progress: share of the run that is over, in [0, 1], for the learning-rate schedule.
 
         Raises:
-            NonFiniteError: a loss or gradient is not finite; no optimiser has stepped on it.
+            NonFiniteError: a parameter, loss or gradient is not finite; no optimiser has stepped on it, and
+                the policy that acts is as it was.
         """
+        self._require_finite({})
         self._schedule(progress)
         if self.updates % self._vmpo.target_update_period == 0:
             self._check_on_policy(rollout)
@@ -119,6 +126,7 @@ class Learner:
             for _ in range(self._vmpo.epochs):
                 norms += [self._gradient_step(rows) for rows in self._minibatches(prepared.batch)]
         metrics = self._statistics(prepared, torch.stack(norms).mean(0))
+        self._require_finite(metrics)
         self.updates += 1
         if self.updates % self._vmpo.target_update_period == 0:
             self.agent.promote()
@@ -143,8 +151,8 @@ class Learner:
         )
         rows = _row_selector(rollout, device)
         returns, advantages = rows(targets.returns), rows(targets.advantages)
-        if not bool(torch.isfinite(advantages).all()):
-            raise NonFiniteError(f"update {self.updates + 1}: advantages are not finite")
+        if not _is_finite(advantages):
+            raise NonFiniteError(f"update {self.updates + 1}: the advantages are not finite; {ADVICE}")
         if settings.normalize_advantages:
             advantages = vmpo.normalize(advantages, settings.clip_advantages)
         batch = Batch(
@@ -179,7 +187,9 @@ class Learner:
                 temperature, settings.epsilon_eta, advantages, selected, importance
             )
         if not bool(torch.isfinite(loss)):
-            raise NonFiniteError(f"update {self.updates + 1}: the temperature loss is {float(loss)}")
+            raise NonFiniteError(
+                f"update {self.updates + 1}: the temperature loss is {float(loss)}; {ADVICE}"
+            )
         estep = vmpo.e_step(advantages, eta, selected, importance)
         if settings.temperature_mode == "gradient":
             (gradient,) = torch.autograd.grad(loss, [self.temperature.raw])
@@ -231,6 +241,17 @@ class Learner:
         self.gradient_steps += 1
         return norms
 
+    def _require_finite(self, metrics: Mapping[str, float]) -> None:
+        """Refuse to go on with parameters, or after losses, that are not finite."""
+        vectors = {"policy": self._policy_parameters.vector, "value": self._value_parameters.vector}
+        broken = [f"{name} parameters" for name, vector in vectors.items() if not _is_finite(vector)]
+        broken += [f"{name} {value:g}" for name, value in metrics.items() if not math.isfinite(value)]
+        if broken:
+            raise NonFiniteError(
+                f"update {self.updates + 1}, after gradient step {self.gradient_steps}: not finite "
+                f"({', '.join(broken)}); {ADVICE}"
+            )
+
     def _check_finite(self, norms: Tensor, kls: Tensor) -> None:
         if math.isfinite(float(norms.sum() + kls.sum())):
             return
@@ -239,7 +260,7 @@ class Learner:
         terms = ", ".join(f"{name} {value:g}" for name, value in zip(names, values, strict=True))
         raise NonFiniteError(
             f"update {self.updates + 1}, gradient step {self.gradient_steps + 1}: not finite ({terms}); "
-            "try a smaller learning rate, or clip observations and rewards"
+            f"{ADVICE}"
         )
 
     @torch.no_grad()
@@ -304,7 +325,15 @@ class Learner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Continue from `state_dict`.
+
+        Raises:
+            ValueError: what an optimiser remembers is not about these parameters.
+        """
+        if state["gradient_steps"]:
+            _check_memory(self.optimizer, state["optimizer"])
+        if state["updates"] and self._vmpo.temperature_mode == "gradient":
+            _check_memory(self._temperature_optimizer, state["temperature_optimizer"])
         self.agent.load_state_dict(state["agent"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.alphas.load_state_dict(state["alphas"])
@@ -312,6 +341,10 @@ class Learner:
         self._temperature_optimizer.load_state_dict(state["temperature_optimizer"])
         self.updates = int(state["updates"])
         self.gradient_steps = int(state["gradient_steps"])
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
 
 def _alpha_metric(constraint: str) -> str:
@@ -332,3 +365,17 @@ def _optimizer(config: OptimizerConfig, *groups: tuple[nn.Parameter, float]) -> 
     if config.type == "sgd":
         return torch.optim.SGD(named, momentum=config.sgd_momentum, fused=True)
     return torch.optim.Adam(named, eps=1e-5, fused=True)
+
+
+def _check_memory(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    """Check moments and the like: an optimiser itself takes over whatever it is given.
+
+    Raises:
+        ValueError: something is missing or of another shape.
+    """
+    rehearsal = copy.deepcopy(optimizer)
+    for group in rehearsal.param_groups:
+        for vector in group["params"]:
+            vector.grad = torch.zeros_like(vector)
+    rehearsal.step()
+    require_like(state["state"], rehearsal.state_dict()["state"], "optimizer.state")

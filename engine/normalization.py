@@ -7,9 +7,12 @@ sample variances".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.errors import NonFiniteError
 
 Floats = NDArray[np.float64]
 
@@ -36,15 +39,22 @@ class RunningMoments:
             self.merge(rows.mean(0, dtype=np.float64), rows.var(0, dtype=np.float64), float(len(rows)))
 
     def merge(self, mean: NDArray[np.floating], variance: NDArray[np.floating], count: float) -> None:
-        """Fold in another set of statistics; a count of 0 changes nothing."""
+        """Fold in another set of statistics; a count of 0 changes nothing.
+
+        Raises:
+            NonFiniteError: the result would not be finite; nothing has changed.
+        """
         if count == 0:
             return
         total = self.count + count
         delta = mean - self.mean
         weight = count / total
         second_moment = self.variance * self.count + variance * count + delta**2 * self.count * weight
-        self.mean = np.asarray(self.mean + delta * weight, dtype=np.float64)
-        self.variance = np.asarray(second_moment / total, dtype=np.float64)
+        merged = np.asarray(self.mean + delta * weight, dtype=np.float64)
+        spread = np.asarray(second_moment / total, dtype=np.float64)
+        if not (np.isfinite(merged).all() and np.isfinite(spread).all()):
+            raise NonFiniteError("the running mean or variance would no longer be finite")
+        self.mean, self.variance = merged, spread
         self.count = total
         self._deviation = None
 
@@ -101,6 +111,15 @@ class RewardScaler:
     def scale(self) -> float:
         """Factor that rewards are multiplied with."""
         return float(1.0 / np.sqrt(self.moments.variance + 1e-8))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Statistics and running discounted returns, as copies."""
+        return {"moments": self.moments.state_dict(), "discounted": self.discounted.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        self.moments.load_state_dict(state["moments"])
+        self.discounted = np.array(state["discounted"], dtype=np.float64)
 
     def update(self, rewards: Floats, done: NDArray[np.bool_]) -> None:
         """Fold in a rollout's raw rewards [T, N] with the episode ends [T, N]."""

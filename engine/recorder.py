@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from engine.channel import Channel
+from engine.errors import CheckpointError
 from engine.events import Event, PhaseChanged, RunFailed, RunFinished, RunStarted, UpdateCompleted, Warned
 from engine.run_directory import RunDirectory
 from engine.sinks import SINKS, Sink
@@ -16,15 +17,25 @@ from engine.sinks.jsonl import JsonlSink, event_row
 class Recorder:
     """Writes each update to metrics.jsonl, every other event to events.jsonl, and all to the channel.
 
-    The files drop nothing. The optional sinks get the metric rows from `RunStarted` on; one that raises is
-    reported once and switched off.
+    The files drop nothing: where a disk refuses, the rows wait, and it is said once when that begins and once
+    when everything is written. The optional sinks get the metric rows from `RunStarted` on; one that raises
+    is reported once and switched off.
     """
 
     def __init__(self, directory: RunDirectory, channel: Channel) -> None:
+        """Open the files.
+
+        Raises:
+            CheckpointError: they cannot be written.
+        """
         self._path = directory.path
         self._channel = channel
-        self._metrics = JsonlSink(directory.metrics)
-        self._events = JsonlSink(directory.events)
+        try:
+            self._metrics = JsonlSink(directory.metrics)
+            self._events = JsonlSink(directory.events)
+        except OSError as error:
+            raise CheckpointError(f"cannot write in {directory.path}: {error.strerror}") from error
+        self._refused: set[JsonlSink] = set()
         self._sinks: dict[str, Sink] = {}
 
     def emit(self, event: Event) -> None:
@@ -32,9 +43,9 @@ class Recorder:
         if isinstance(event, (RunFinished, RunFailed)):
             self._close_sinks()  # before the last event, so that a failure to can still be reported
         if isinstance(event, UpdateCompleted):
-            self._metrics.write(event.metrics)
+            self._write(self._metrics, lambda: self._metrics.write(event.metrics))
         else:
-            self._events.write(event_row(event))
+            self._write(self._events, lambda: self._events.write(event_row(event)))
         self._channel.emit(event)
         if isinstance(event, RunStarted):
             self._open_sinks(event)
@@ -42,15 +53,35 @@ class Recorder:
             for name, sink in tuple(self._sinks.items()):
                 self._attempt(name, partial(sink.write, event.metrics))
 
-    def truncate_after(self, updates: int) -> None:
-        """Drop metric rows newer than a checkpoint that is resumed from, so that none repeats."""
-        self._metrics.truncate_after(updates)
+    def sync(self) -> None:
+        """Put the metrics on the disk, as far as it takes them: a checkpoint must not be ahead of them."""
+        self._write(self._metrics, self._metrics.sync)
+
+    def truncate_after(self, updates: int) -> str:
+        """Drop metric rows newer than a checkpoint that is resumed from, so that none repeats.
+
+        Returns:
+            Which rows before it are missing, for the user; empty if none are.
+        """
+        return self._metrics.truncate_after(updates)
 
     def close(self) -> None:
         """Close the files and whatever sinks are open."""
         self._close_sinks()
         self._metrics.close()
         self._events.close()
+
+    def _write(self, sink: JsonlSink, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            if sink not in self._refused:
+                self._refused.add(sink)
+                self.emit(Warned(f"{sink.path} cannot be written: {error.strerror}; its rows wait in memory"))
+        else:
+            if sink in self._refused:
+                self._refused.discard(sink)
+                self.emit(Warned(f"{sink.path} is written again; {sink.lost or 'no'} rows are lost"))
 
     def _open_sinks(self, started: RunStarted) -> None:
         for name in started.config.get("run", {}).get("sinks", ()):

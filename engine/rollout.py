@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from engine.state_tree import clone
+
+_SAVED = (
+    "position", "observations", "actions", "parameters", "raw_observations", "raw_rewards", "terminated",
+    "truncated", "valid", "reward_scale", "reward_clip", "final_rows", "final_observations",
+)  # fmt: skip
 
 
 class Rollout:
@@ -63,6 +71,18 @@ class Rollout:
         self.position = 0
         self.final_rows.clear()
         self.final_observations.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that an update reads, as it is; not copied."""
+        return {name: getattr(self, name) for name in _SAVED}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned for a rollout of the same shape, as copies.
+
+        They lie in memory as a rollout's own do: how tensors are aligned decides the last bit of a product.
+        """
+        for name in _SAVED:
+            setattr(self, name, clone(state[name]))
 
     def rewards(self) -> Tensor:
         """Learning rewards [T, N]: scaled, then clipped."""

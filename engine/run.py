@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,11 +15,19 @@ import torch
 
 from engine import commands
 from engine.channel import Channel
-from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from engine.checkpoint import (
+    MISFITS,
+    Checkpoint,
+    find_checkpoint,
+    load_checkpoint,
+    require_environment,
+    save_checkpoint,
+    sound_alternative,
+)
 from engine.config import Config
 from engine.envs.base import ContinuousActions
-from engine.errors import CheckpointError, ConfigError
-from engine.evaluation import EvaluationResult, evaluate
+from engine.errors import CheckpointError, ConfigError, EngineError, EnvironmentFault, NonFiniteError
+from engine.evaluation import EvaluationResult
 from engine.events import (
     CheckpointSaved,
     EvaluationCompleted,
@@ -31,12 +41,17 @@ from engine.events import (
     UpdateCompleted,
     Warned,
 )
+from engine.failure import write_report
+from engine.manifest import differences
 from engine.recorder import Recorder
+from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
-from engine.training import Training, evaluation_env, restore_agent
+from engine.training import Training
 
 PAUSED_POLL_SECONDS = 0.5
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
+"""From a checkpoint that could not be written to the next attempt: first, and at most after doubling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +88,16 @@ class Trainer:
         self._evaluation: EvaluationCompleted | None = None
         self._best_return: float | None = None
         self._checkpoint: Path | None = None
+        self._saved_updates = 0
+        self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
 
     @staticmethod
     def resume(run_dir: Path, *, total_steps: int | None = None, channel: Channel | None = None) -> Trainer:
         """Return a trainer that continues a run from its last checkpoint.
 
         Args:
-            run_dir: the run's directory, also the one to call `run` with.
+            run_dir: the run's directory, also the one to call `run` with; or one of its checkpoints, to go
+                on from there.
             total_steps: a new target; None keeps the run's.
             channel: link to a front end.
 
@@ -127,7 +145,7 @@ class Trainer:
 
     def _begin(self) -> None:
         training, spec = self._training, self._training.env.spec
-        continued = self._restore() if self._resumed_from else True
+        inexact = [] if self._resumed_from is None else self._restore(self._resumed_from)
         if self._resumed_from is None:
             training.start()
         self._recorder.emit(
@@ -146,45 +164,64 @@ class Trainer:
                 config=self.config.to_dict(),
             )
         )
-        if not continued:
-            self._recorder.emit(
-                Warned(
-                    f"resume is not exact: backend {spec.backend} cannot restore {spec.id} mid-episode; "
-                    "every environment starts a new episode"
-                )
-            )
+        for reason in inexact:
+            self._recorder.emit(Warned(f"resume is not exact: {reason}"))
         self._recorder.emit(PhaseChanged("training"))
 
-    def _restore(self) -> bool:
-        checkpoint = self._resumed_from
-        assert checkpoint is not None
-        state = join(checkpoint.state, checkpoint.tensors)
+    def _restore(self, checkpoint: Checkpoint) -> list[str]:
+        """Continue from a checkpoint; return why this is not exact, one reason each."""
+        self._recorder.emit(PhaseChanged("restoring the run"))
+        require_environment(checkpoint, Config.from_toml(self._directory.config).env.id)
+        reasons = differences(checkpoint.manifest)
+        before, now = checkpoint.config.run.total_steps, self.config.run.total_steps
+        if self.config.optimizer.schedule == "linear" and before != now:
+            reasons.append(f"the learning rates fall to 0 by {now:,} steps now, not by {before:,}")
         try:
-            continued = self._training.load_state_dict(state["training"])
+            state = join(checkpoint.state, checkpoint.tensors)
+            reason = self._training.load_state_dict(state["training"])
             self._best_return = state["best_return"]
-        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+        except MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
+                f"{sound_alternative(checkpoint.path)}"
             ) from error
-        self._checkpoint = checkpoint.path
-        self._recorder.truncate_after(self._training.updates)
-        return continued
+        self._checkpoint, self._saved_updates = checkpoint.path, checkpoint.updates
+        if missing := self._recorder.truncate_after(self._training.updates):
+            self._recorder.emit(Warned(missing))
+        discard_recordings_after(self._directory.evaluations, self._training.env_steps)
+        return [*reasons, reason] if reason else reasons
 
     def _loop(self) -> None:
         training = self._training
         while self._stop is None and training.env_steps < self.config.run.total_steps:
-            config = self.config
-            before = training.env_steps
+            try:
+                self._iterate()
+                self._obey()
+            except EnvironmentFault:
+                if training.updates > self._saved_updates:
+                    self._save(episodes=not training.collecting)
+                raise
+
+    def _iterate(self) -> None:
+        """Train for one rollout; evaluate and save where that is due."""
+        training, config = self._training, self.config
+        before = training.env_steps
+        try:
             metrics, episodes = training.iterate()
-            crossed = _crossing(before, training.env_steps)
+        except NonFiniteError as error:
+            raise self._keep_failure(error) from error
+        if restarted := training.describe_faults():
+            self._recorder.emit(Warned(restarted))
+        crossed = _crossing(before, training.env_steps)
+        try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
                 metrics |= self._evaluate().metrics()
                 metrics["seconds"] = training.seconds
+        finally:
             inspection = training.learner.inspection
             self._recorder.emit(UpdateCompleted(metrics, episodes.returns, episodes.lengths, inspection))
-            if crossed(config.checkpoint.interval):
-                self._save()
-            self._obey()
+        if crossed(config.checkpoint.interval) or time.monotonic() >= self._retry_at:
+            self._save()
 
     def _obey(self) -> None:
         """Carry out waiting commands; while paused, wait for them here."""
@@ -241,22 +278,46 @@ class Trainer:
         training = self._training
         self._recorder.emit(PhaseChanged("evaluating"))
         result = training.evaluate()
+        self._keep_recording(result)
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
             training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best
         )
         self._recorder.emit(self._evaluation)
         if best:
-            self._best_return = result.mean
-            self._save(best=True)
+            previous, self._best_return = self._best_return, result.mean
+            if self._save(best=True):
+                self._best_return = previous  # the best one is the best that is saved
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
         return result
 
-    def _save(self, *, best: bool = False) -> None:
-        """Write a checkpoint; failing to (a full disk, say) is reported and training goes on."""
-        training, started = self._training, time.monotonic()
-        tensors, document = split({"training": training.state_dict(), "best_return": self._best_return})
+    def _keep_recording(self, result: EvaluationResult) -> None:
+        """Write what was recorded; failing to is reported and training goes on."""
         try:
+            if result.recording is not None:
+                save_recording(self._directory.evaluations, result.recording)
+        except OSError as error:
+            self._recorder.emit(Warned(f"the evaluation could not be recorded: {error.strerror}"))
+
+    def _save(self, *, best: bool = False, episodes: bool = True) -> str:
+        """Write a checkpoint; failing to (a full disk, say) is reported, and tried again after a while.
+
+        Args:
+            best: whether it is of the best policy so far.
+            episodes: whether the episodes under way can be kept.
+
+        Returns:
+            What went wrong; empty if nothing did.
+        """
+        training, started = self._training, time.monotonic()
+        tensors, document = split(
+            {"training": training.state_dict(episodes=episodes), "best_return": self._best_return}
+        )
+        try:
+            if self._directory.remake(self.config):
+                gone = f"{self._directory.path} was removed: it is made again, but what it held is gone"
+                self._recorder.emit(Warned(gone))
+            self._recorder.sync()
             self._checkpoint = save_checkpoint(
                 self._directory.checkpoints,
                 env_steps=training.env_steps,
@@ -268,20 +329,40 @@ class Trainer:
                 keep=self.config.checkpoint.keep,
             )
         except CheckpointError as error:
+            self._retry_at = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, LONGEST_RETRY_SECONDS)
             self._recorder.emit(Warned(str(error)))
-            return
+            return str(error)
+        self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
+        self._saved_updates = training.updates
         seconds = time.monotonic() - started
         self._recorder.emit(
             CheckpointSaved(str(self._checkpoint), training.env_steps, training.updates, best, seconds)
         )
+        return ""
+
+    def _keep_failure(self, error: NonFiniteError) -> NonFiniteError:
+        """Keep the batch of a failed update, and the state before it; return the error that says where."""
+        training = self._training
+        if training.collecting:
+            return error
+        try:
+            path = write_report(self._directory.failures, training, str(error))
+            where = f"its batch is kept, to look at it: vmpo replay-failure {shlex.quote(str(path))}"
+        except CheckpointError as refusal:
+            where = f"its batch could not be kept: {refusal}"
+        training.undo_update()
+        if training.updates > self._saved_updates:
+            self._save()
+        return NonFiniteError(f"{error}; {where}")
 
     def _finish(self) -> RunSummary:
         training = self._training
         reason = "completed"
         if self._stop is not None:
             reason = "stopped" if self._stop.save else "discarded"
-        if reason != "discarded":
-            self._save()
+        if reason != "discarded" and (problem := self._save()):
+            raise EngineError(f"the run is {reason} but not saved: {problem}")
         checkpoint = str(self._checkpoint) if self._checkpoint else None
         self._recorder.emit(
             RunFinished(reason, training.env_steps, training.updates, training.seconds, checkpoint)
@@ -313,30 +394,3 @@ class Trainer:
 def _crossing(before: int, after: int) -> Callable[[int], bool]:
     """Return whether a multiple of an interval lies in (before, after]; an interval of 0 never does."""
     return lambda interval: interval > 0 and before // interval != after // interval
-
-
-def evaluate_checkpoint(
-    path: Path, *, episodes: int, seed: int, deterministic: bool = True
-) -> EvaluationResult:
-    """Score the policy of a checkpoint on fresh episodes.
-
-    Args:
-        path: a checkpoint, or a run directory for its last one.
-        episodes: number of episodes, run in parallel.
-        seed: of the environments.
-        deterministic: take the mode rather than a sample.
-
-    Raises:
-        CheckpointError: it cannot be used.
-    """
-    checkpoint = load_checkpoint(find_checkpoint(path))
-    config = checkpoint.config
-    env = evaluation_env(config, episodes)
-    try:
-        agent, moments = restore_agent(checkpoint, env.spec)
-        return evaluate(
-            agent, env, moments,
-            clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
-        )  # fmt: skip
-    finally:
-        env.close()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import replace_atomically
+from engine.files import make_directory, replace_atomically
 
 RUNS_ROOT_VARIABLE = "VMPO_RUNS"
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
@@ -65,7 +65,11 @@ class RunDirectory:
         self.events = self.path / "events.jsonl"
         self.log = self.path / "engine.log"
         self.checkpoints = self.path / "checkpoints"
+        self.evaluations = self.path / "evaluations"
+        self.videos = self.path / "videos"
+        self.failures = self.path / "failures"
         self.lock = self.path / "lock"
+        self._held: int | None = None
 
     @classmethod
     def create(cls, path: Path, config: Config) -> RunDirectory:
@@ -80,7 +84,7 @@ class RunDirectory:
         if directory.config.exists() or directory.checkpoints.exists():
             raise ConfigError(f"{path} holds a run already; continue it with: vmpo resume {path}")
         try:
-            directory.path.mkdir(parents=True, exist_ok=True)
+            make_directory(directory.path)
         except OSError as error:
             raise CheckpointError(f"cannot create the run directory {path}: {error.strerror}") from error
         directory.write_config(config)
@@ -117,18 +121,48 @@ class RunDirectory:
         Raises:
             CheckpointError: another process trains this run.
         """
-        descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._take_lock()
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-                raise CheckpointError(f"{self.path} is being trained by process {holder}") from None
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
             yield
         finally:
-            os.close(descriptor)
+            self._release_lock()
+
+    def remake(self, config: Config) -> bool:
+        """Make the directory of a run under way again if somebody removed it; return whether it was gone.
+
+        Raises:
+            CheckpointError: the disk refuses, or another process has begun a run there.
+        """
+        gone = not self.lock.exists()
+        if gone:
+            try:
+                make_directory(self.path)
+            except OSError as error:
+                raise CheckpointError(f"cannot make {self.path} again: {error.strerror}") from error
+            self._release_lock()
+            self._take_lock()
+        if not self.config.exists():
+            self.write_config(config)
+        return gone
+
+    def _take_lock(self) -> None:
+        try:
+            self._held = descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            self._release_lock()
+            raise CheckpointError(f"{self.path} is being trained by process {holder}") from None
+        except OSError as error:
+            self._release_lock()
+            raise CheckpointError(f"cannot lock {self.path}: {error.strerror}") from error
+
+    def _release_lock(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def held(self) -> bool:
         """Whether a process trains this run at the moment."""

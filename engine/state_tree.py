@@ -48,6 +48,61 @@ def join(document: Any, tensors: Mapping[str, Tensor]) -> Any:
     return {key: join(value, tensors) for key, value in document.items()}
 
 
+def clone(tree: Any) -> Any:
+    """Return a tree with tensors and arrays of its own; much faster than `copy.deepcopy`."""
+    match tree:
+        case Tensor():
+            return tree.detach().clone()
+        case np.ndarray():
+            return tree.copy()
+        case dict():
+            return {key: clone(value) for key, value in tree.items()}
+        case list() | tuple():
+            return type(tree)(clone(item) for item in tree)
+    return tree
+
+
+def require_like(found: Any, expected: Any, path: str) -> None:
+    """Check that a tree has the shape of another: same keys, kinds, tensor shapes and types.
+
+    Args:
+        found: the tree to check, from a file say.
+        expected: one that is right; where it has None or an empty dict, anything goes.
+        path: name of the trees.
+
+    Raises:
+        ValueError: names the first place that differs.
+    """
+    if expected is None or (isinstance(expected, dict) and not expected):
+        return
+    if type(found) is not type(expected):
+        raise ValueError(f"{path} is a {type(found).__name__}, expected a {type(expected).__name__}")
+    if isinstance(expected, (Tensor, np.ndarray)):
+        _require_like_array(found, expected, path)
+        return
+    pairs, others = _entries(expected), _entries(found)
+    if pairs.keys() != others.keys():
+        odd = ", ".join(sorted(map(str, pairs.keys() ^ others.keys())))
+        raise ValueError(f"{path} has other entries than expected: {odd}")
+    for key, value in pairs.items():
+        require_like(others[key], value, f"{path}.{key}")
+
+
+def _entries(tree: Any) -> dict[Any, Any]:
+    """Return what a tree holds by key or index; a scalar holds nothing."""
+    if isinstance(tree, dict):
+        return tree
+    return dict(enumerate(tree)) if isinstance(tree, (list, tuple)) else {}
+
+
+def _require_like_array(found: Any, expected: Any, path: str) -> None:
+    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+        raise ValueError(
+            f"{path} is {tuple(found.shape)} of {found.dtype}, "
+            f"expected {tuple(expected.shape)} of {expected.dtype}"
+        )
+
+
 def _encode(tree: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     match tree:
         case Tensor():

@@ -12,7 +12,8 @@ from engine.channel import Channel
 from engine.config import Config
 from engine.envs.wrappers import make_env
 from engine.rollout import Rollout
-from engine.run import RunSummary, Trainer, evaluate_checkpoint
+from engine.run import RunSummary, Trainer
+from engine.scoring import evaluate_checkpoint
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 
 from engine.agent import Agent
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import MISFITS, Checkpoint
 from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
-from engine.envs.base import ContinuousActions, EnvSpec, VectorEnv
+from engine.envs.base import ContinuousActions, EnvSpec, FaultPolicy, VectorEnv
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
 from engine.learner import Learner
 from engine.normalization import RunningMoments
-from engine.state_tree import join
+from engine.state_tree import clone, join, require_like
 
 EVALUATION_SEED_OFFSET = 1_000_003
 """Added to the run's seed for evaluation environments, away from the training ones."""
@@ -54,7 +54,12 @@ class Training:
             backend=config.env.backend,
             num_envs=config.env.num_envs,
             threads=config.run.threads,
+            faults=fault_policy(config),
         )
+        self.restarts = 0
+        """Environments that broke and were restarted."""
+        self.faults: tuple[str, ...] = ()
+        """Those of the last iteration, for the user."""
         self._evaluation_env: VectorEnv | None = None
         self.agent = build_agent(self.env.spec, config)
         device = next(self.agent.parameters()).device
@@ -66,6 +71,18 @@ class Training:
         self.collector = Collector(self.env, self.agent, config, self._generators["policy"])
         self.env_steps = 0
         self.seconds = 0.0
+        self.before_update: dict[str, Any] | None = None
+        """What learns, as it was before the update under way or the last one; None while collecting."""
+
+    @property
+    def collecting(self) -> bool:
+        """Whether a rollout has begun and its update has not."""
+        return self.before_update is None
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is over."""
+        return self.env_steps / self.config.run.total_steps
 
     @property
     def updates(self) -> int:
@@ -80,16 +97,20 @@ class Training:
         """Collect a rollout and update on it; return the metrics of the row and the episodes that ended.
 
         Raises:
-            NonFiniteError: a loss or gradient is not finite.
+            NonFiniteError: a parameter, loss, gradient or statistic is not finite; see `undo_update`.
             EnvironmentFault: an environment broke.
         """
         started = time.monotonic()
+        self.before_update = None
         episodes = self.collector.collect()
         collected = time.monotonic()
-        metrics = self.learner.update(self.collector.rollout, self.env_steps / self.config.run.total_steps)
+        self.before_update = self._learning_state()
+        metrics = self.learner.update(self.collector.rollout, self.progress)
         self.collector.fold_statistics()
         steps = int(self.collector.rollout.valid.sum())
         self.env_steps += steps
+        self.faults = self.env.take_faults()
+        self.restarts += len(self.faults)
         finished = time.monotonic()
         self.seconds += finished - started
         metrics |= {
@@ -104,10 +125,36 @@ class Training:
             rollout = self.collector.rollout
             chosen = rollout.actions.cpu().numpy()[rollout.valid]
             metrics["policy/saturated"] = self.env.spec.actions.saturation(chosen)
+        if self.config.env.on_fault == "restart":
+            metrics["env/restarts"] = float(self.restarts)
         if episodes.returns:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
         return metrics, episodes
+
+    def describe_faults(self) -> str:
+        """Say in one line what was restarted during the last iteration; empty where nothing was."""
+        if not self.faults:
+            return ""
+        others = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        total = f"{self.restarts:,} {'restart' if self.restarts == 1 else 'restarts'} so far"
+        return f"{self.faults[0]}{others}; {total}"
+
+    def _learning_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "learner": self.learner.state_dict(),
+            "statistics": self.collector.statistics(),
+            "shuffle": self._generators["shuffle"].get_state(),
+        }
+        return dict(clone(state))
+
+    def undo_update(self) -> None:
+        """Go back to before an update that failed; only its rollout is lost."""
+        before = self.before_update
+        assert before is not None, "no update has begun"
+        self.learner.load_state_dict(before["learner"])
+        self.collector.load_statistics(before["statistics"])
+        self._generators["shuffle"].set_state(before["shuffle"])
 
     def reconfigure(self, config: Config) -> None:
         """Take over settings that changed while the run is under way (`engine.config.LIVE`)."""
@@ -122,6 +169,8 @@ class Training:
             self.agent, self._evaluation_env, self.collector.moments,
             clip_observation=self.config.env.clip_observation,
             seed=self.config.run.seed + EVALUATION_SEED_OFFSET,
+            record=self.config.evaluation.record,
+            env_steps=self.env_steps,
         )  # fmt: skip
         self.seconds += result.seconds
         return result
@@ -132,30 +181,40 @@ class Training:
         if self._evaluation_env is not None:
             self._evaluation_env.close()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to continue."""
+    def state_dict(self, *, episodes: bool = True) -> dict[str, Any]:
+        """Everything needed to continue.
+
+        Args:
+            episodes: whether those under way are kept; environments that broke have none to keep.
+        """
         return {
             "learner": self.learner.state_dict(),
-            "collector": self.collector.state_dict(),
+            "collector": self.collector.state_dict(episodes=episodes),
             "generators": {name: generator.get_state() for name, generator in self._generators.items()},
             "env_steps": self.env_steps,
+            "restarts": self.restarts,
             "seconds": self.seconds,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> bool:
+    def load_state_dict(self, state: Mapping[str, Any]) -> str:
         """Continue from `state_dict`; random generators last.
 
         Returns:
-            Whether the episodes under way continue (see `Collector.load_state_dict`).
+            Why this is not exact, for the user; empty if it is.
+
+        Raises:
+            ValueError: it is the state of something else.
         """
+        expected = self.state_dict(episodes=False)  # which the environments check themselves
+        require_like(state, expected, "training")
         self.learner.load_state_dict(state["learner"])
-        self.env_steps = int(state["env_steps"])
+        self.env_steps, self.restarts = int(state["env_steps"]), int(state["restarts"])
         restart_seed = (self.config.run.seed + self.env_steps) % 2**31
-        continued = self.collector.load_state_dict(state["collector"], restart_seed)
+        inexact = self.collector.load_state_dict(state["collector"], restart_seed)
         self.seconds = float(state["seconds"])
         for name, generator in self._generators.items():
             generator.set_state(state["generators"][name])
-        return continued
+        return inexact
 
 
 def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, RunningMoments]:
@@ -170,13 +229,24 @@ def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, Running
         agent.load_state_dict(state["learner"]["agent"])
         moments = RunningMoments((spec.observation_size,))
         moments.load_state_dict(state["collector"]["observation_moments"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except MISFITS as error:
         raise CheckpointError(f"{checkpoint.path} does not fit its environment {spec.id}: {error}") from error
     return agent, moments
+
+
+def fault_policy(config: Config) -> FaultPolicy:
+    """Return what a configuration wants to happen when an environment breaks."""
+    return FaultPolicy(restart=config.env.on_fault == "restart", timeout=config.env.timeout)
 
 
 def evaluation_env(config: Config, episodes: int) -> VectorEnv:
     """Build environments for an evaluation: the run's backend, in this process."""
     backend = resolve_backend(config.env.id, config.env.backend)
     backend = "gymnasium" if backend == "gymnasium-async" else backend
-    return make_vector_env(config.env.id, backend=backend, num_envs=episodes, threads=config.run.threads)
+    return make_vector_env(
+        config.env.id,
+        backend=backend,
+        num_envs=episodes,
+        threads=config.run.threads,
+        faults=fault_policy(config),
+    )

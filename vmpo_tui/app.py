@@ -32,6 +32,8 @@ class VmpoApp(App[int]):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
+    READ_ONLY: ClassVar[bool] = False
+    """Whether the user may neither steer the run nor read or write other files."""
     BINDINGS: ClassVar[list[BindingType]] = [*RUN_BINDINGS, *screen_bindings(TABS)]
 
     def __init__(self, session: Source, output: Output | None = None) -> None:

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,11 @@ class Follower:
     def _taken_event(self) -> Event:
         event, self._next_event = self._next_event, None
         assert event is not None
-        if isinstance(event, RunStarted):  # what came after the checkpoint is trained again
-            self._updates = min(self._updates, event.updates)
+        if isinstance(event, RunStarted):
+            self._updates = min(
+                self._updates, event.updates
+            )  # what came after the checkpoint is trained again
+            return replace(event, run_dir=str(self.directory.path))  # it may have been moved since
         return event
 
     def _read_event(self) -> Event | None:

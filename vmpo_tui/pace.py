@@ -5,14 +5,20 @@ from __future__ import annotations
 SHARE = 0.02
 """Processor time that drawing may take from training."""
 SHORTEST, LONGEST = 0.25, 2.0
-"""Seconds between two drawings, whatever they cost."""
+"""Seconds between two drawings of a run's figures, whatever they cost."""
 
 
 class Pace:
     """Spaces drawings so that they cost at most a share of the time, as measured while they go on."""
 
-    def __init__(self, share: float = SHARE) -> None:
-        self._share = share
+    def __init__(self, share: float = SHARE, shortest: float = SHORTEST) -> None:
+        """Set the pace.
+
+        Args:
+            share: of a processor that drawing may take.
+            shortest: seconds between two drawings, however little they cost.
+        """
+        self._share, self._shortest = share, shortest
         self._drawn: tuple[float, float] | None = None
         self.cost: float | None = None
         """Share of a core that the thread has taken lately; None before the second drawing."""
@@ -27,7 +33,7 @@ class Pace:
         """
         if self._drawn is not None:
             drawn_at, spent_before = self._drawn
-            wait = min(LONGEST, max(SHORTEST, (spent - spent_before) / self._share))
+            wait = min(LONGEST, max(self._shortest, (spent - spent_before) / self._share))
             if now - drawn_at < wait:
                 return False
             share = (spent - spent_before) / (now - drawn_at)

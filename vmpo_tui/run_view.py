@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import events
+from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.text import number, printable, si
 from vmpo_tui.thinned import Thinned
 
@@ -28,6 +29,8 @@ class Series:
     def __init__(self) -> None:
         self._data: NDArray[np.float64] = np.empty((2, 256))
         self._size = 0
+        self.pyramid = Pyramid()
+        """Follows y, so that drawing costs the same however long the curve is; another one after a cut."""
 
     def __len__(self) -> int:
         return self._size
@@ -41,7 +44,9 @@ class Series:
 
     def truncate_after(self, x: float) -> None:
         """Drop the points beyond an abscissa."""
-        self._size = int(np.searchsorted(self.x, x, side="right"))
+        size = int(np.searchsorted(self.x, x, side="right"))
+        if size < self._size:
+            self._size, self.pyramid = size, Pyramid()
 
     @property
     def x(self) -> NDArray[np.float64]:

@@ -10,6 +10,8 @@ REFUSAL = "read-only: this viewer does not steer the run"
 class SpectatorApp(VmpoApp):
     """Refuses the keys that steer; its source (`following.Spectator`) sends nothing in any case."""
 
+    READ_ONLY = True
+
     def on_mount(self) -> None:
         """Say what this is."""
         self.notify("you are watching; keys that steer the run do nothing here", title="read-only")

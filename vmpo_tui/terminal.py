@@ -74,6 +74,16 @@ def terminal_is_gone() -> bool:
     return bool(poll.poll(0))
 
 
+def terminal_is_behind() -> bool:
+    """Whether the terminal has yet to take what was written, so that more would pile up."""
+    try:
+        poll = select.poll()
+        poll.register(sys.__stdout__.fileno(), select.POLLOUT)  # type: ignore[union-attr]
+    except (AttributeError, OSError, ValueError):  # no terminal: under a test, or gone
+        return False
+    return not poll.poll(0)
+
+
 @contextmanager
 def stop_signals(handle: Callable[[int], None]) -> Iterator[None]:
     """Hand TERM and HUP to a function; one that is ignored already (HUP under nohup) stays ignored."""

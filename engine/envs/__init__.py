@@ -11,7 +11,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.envs.base import EnvSpec, VectorEnv
+from engine.envs.base import STOP, EnvSpec, FaultPolicy, VectorEnv
 from engine.errors import ConfigError, nearest
 
 __all__ = [
@@ -41,34 +41,34 @@ class EnvListing:
 class Backend:
     """How a backend makes and describes environments."""
 
-    make: Callable[[str, int, int], VectorEnv]
-    """(env_id, num_envs, threads) -> environments."""
+    make: Callable[[str, int, int, FaultPolicy], VectorEnv]
+    """(env_id, num_envs, threads, faults) -> environments."""
     describe: Callable[[str], EnvSpec]
     """env_id -> what one environment is; raises what `check_env` raises."""
 
 
-def _make_mujoco(env_id: str, num_envs: int, threads: int) -> VectorEnv:
+def _make_mujoco(env_id: str, num_envs: int, threads: int, faults: FaultPolicy) -> VectorEnv:
     from engine.envs.mujoco_batch import MujocoBatchEnv
 
-    return MujocoBatchEnv(env_id, num_envs, threads=threads)
+    return MujocoBatchEnv(env_id, num_envs, threads=threads, faults=faults)
 
 
 def _describe_mujoco(env_id: str) -> EnvSpec:
-    env = _make_mujoco(env_id, 1, 1)
+    env = _make_mujoco(env_id, 1, 1, STOP)
     env.close()
     return env.spec
 
 
-def _make_gymnasium(env_id: str, num_envs: int, threads: int) -> VectorEnv:
+def _make_gymnasium(env_id: str, num_envs: int, threads: int, faults: FaultPolicy) -> VectorEnv:
     from engine.envs.gymnasium import GymnasiumEnv
 
-    return GymnasiumEnv(env_id, num_envs, asynchronous=False)
+    return GymnasiumEnv(env_id, num_envs, asynchronous=False, faults=faults)
 
 
-def _make_gymnasium_async(env_id: str, num_envs: int, threads: int) -> VectorEnv:
+def _make_gymnasium_async(env_id: str, num_envs: int, threads: int, faults: FaultPolicy) -> VectorEnv:
     from engine.envs.gymnasium import GymnasiumEnv
 
-    return GymnasiumEnv(env_id, num_envs, asynchronous=True)
+    return GymnasiumEnv(env_id, num_envs, asynchronous=True, faults=faults)
 
 
 def _describe_gymnasium(env_id: str) -> EnvSpec:
@@ -111,7 +111,14 @@ def resolve_backend(env_id: str, backend: str = "auto") -> str:
     )
 
 
-def make_vector_env(env_id: str, *, backend: str = "auto", num_envs: int, threads: int = 0) -> VectorEnv:
+def make_vector_env(
+    env_id: str,
+    *,
+    backend: str = "auto",
+    num_envs: int,
+    threads: int = 0,
+    faults: FaultPolicy = STOP,
+) -> VectorEnv:
     """Make N environments of one kind.
 
     Args:
@@ -119,6 +126,7 @@ def make_vector_env(env_id: str, *, backend: str = "auto", num_envs: int, thread
         backend: A name in `BACKENDS`, or auto.
         num_envs: Number of environments (N), at least 1.
         threads: CPU threads for physics, for backends that have them; 0 means one per available core.
+        faults: what happens when an environment breaks.
 
     Raises:
         ConfigError: an unknown id or backend, or spaces that are not supported.
@@ -127,7 +135,7 @@ def make_vector_env(env_id: str, *, backend: str = "auto", num_envs: int, thread
     """
     if num_envs < 1:
         raise ConfigError(f"env.num_envs must be at least 1, not {num_envs}")
-    return BACKENDS[resolve_backend(env_id, backend)].make(env_id, num_envs, threads)
+    return BACKENDS[resolve_backend(env_id, backend)].make(env_id, num_envs, threads, faults)
 
 
 def check_env(env_id: str, backend: str = "auto") -> EnvSpec:

@@ -9,13 +9,16 @@ import abc
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+DEFAULT_RATE = 30.0
+"""Steps per second to show an environment at that does not say."""
 
 
 @dataclass(frozen=True)  # without slots: the scaling is cached
@@ -101,16 +104,59 @@ class StepBatch:
     truncated: Flags
     """Episode was cut off, by a time limit say [N]: its value is V(next_observation)."""
     valid: Flags
-    """Rows caused by a chosen action [N]; False only on the reset row of NEXT_STEP autoreset."""
+    """Rows caused by a chosen action [N]; False on the reset row of NEXT_STEP autoreset, and where an
+    environment broke and was restarted: such a row is truncated, and its successor is what was seen last."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPolicy:
+    """What happens when an environment breaks."""
+
+    restart: bool = False
+    """Whether the environment begins a new episode, and the fault is kept for `VectorEnv.take_faults`;
+    otherwise the fault is raised."""
+    timeout: float = 300.0
+    """Seconds that a process may take for a step or a reset before it counts as hung."""
+
+
+STOP = FaultPolicy()
+"""Raise whatever breaks."""
+RESTARTS_IN_A_ROW = 3
+"""How often an environment may break without a good step in between, before its fault is raised after all."""
+
+
+class Restored(NamedTuple):
+    """What came of loading the state of environments."""
+
+    observation: Floats
+    """Current observations [N, O]."""
+    restarted: Flags
+    """Which environments could not continue and began a new episode [N]."""
+    reason: str
+    """Why some could not, for the user; empty where all continue bit for bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A MuJoCo simulation inside an environment, to be looked at and never changed."""
+
+    model: Any
+    """`mujoco.MjModel`."""
+    qpos: Floats
+    """Generalised positions [nq], a view that follows the simulation."""
+    qvel: Floats
+    """Generalised velocities [nv], a view that follows the simulation."""
 
 
 class VectorEnv(abc.ABC):
     """N environments of one kind, stepped together.
 
-    Faults raise `engine.errors.EnvironmentFault` naming the environment's index and step.
+    Faults raise `engine.errors.EnvironmentFault` naming the environment's index and step, or are kept
+    for `take_faults` where the `FaultPolicy` restarts what breaks.
     """
 
     spec: EnvSpec
+    _faults: tuple[str, ...] = ()
 
     staggers: ClassVar[bool] = False
     """Whether `stagger` is supported."""
@@ -122,6 +168,11 @@ class VectorEnv(abc.ABC):
         same part of the episode N times.
         """
         raise NotImplementedError(f"{self.spec.backend} environments cannot be staggered")
+
+    def take_faults(self) -> tuple[str, ...]:
+        """Say what broke and was restarted since the last call, for the user."""
+        faults, self._faults = self._faults, ()
+        return faults
 
     @abc.abstractmethod
     def reset(self, seed: int) -> Floats:
@@ -140,8 +191,22 @@ class VectorEnv(abc.ABC):
         """Everything needed to continue bit for bit; empty where a backend cannot."""
 
     @abc.abstractmethod
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Continue from `state_dict`; return the current observations [N, O]."""
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
+        """Continue from `state_dict`, as far as the observations then equal the saved ones bit for bit.
+
+        Args:
+            state: what `state_dict` returned.
+            restart_seed: seeds the new episodes of environments that cannot continue theirs.
+        """
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker: simulated time, or what the environment asks to be shown at."""
+        return 1.0 / DEFAULT_RATE
+
+    def simulation(self, index: int) -> Simulation | None:
+        """Return the MuJoCo simulation of an environment as of the last `reset`; None where there is none."""
+        return None
 
     @abc.abstractmethod
     def close(self) -> None:

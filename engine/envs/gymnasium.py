@@ -12,9 +12,7 @@ import multiprocessing
 import multiprocessing.connection
 import signal
 import time
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import gymnasium as gym
@@ -24,102 +22,28 @@ from gymnasium.envs.registration import EnvSpec as Registration
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, Flags, Floats, StepBatch, VectorEnv
+from engine.envs.base import (
+    RESTARTS_IN_A_ROW,
+    STOP,
+    ContinuousActions,
+    DiscreteActions,
+    EnvSpec,
+    FaultPolicy,
+    Flags,
+    Floats,
+    Restored,
+    Simulation,
+    StepBatch,
+    VectorEnv,
+)
+from engine.envs.guarded import Fault, GuardedEnv, History, Replay, depends_on_past, seeded_start
 from engine.envs.infos import extract_final_observations
+from engine.envs.simulations import find_simulation, step_seconds
 from engine.envs.wrappers import find_registration, instantiate
 from engine.errors import CheckpointError, ConfigError, EnvironmentFault
 
 _CLOSE_SECONDS = 5.0
 """How long a worker may take to close its environment before it is terminated."""
-_ANSWER_SECONDS = 300.0
-"""How long a worker may take for a step or reset before it counts as hung."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What went wrong in one environment; crosses processes, unlike many exceptions."""
-
-    cause: str
-    trace: str
-
-
-class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
-    """Flat float64 observations, flat actions, and faults reported instead of raised.
-
-    A fault is put into the info as ``fault``, beside placeholder values, because an exception in a
-    worker would take Gymnasium's own path: printed, perhaps impossible to pickle, the traceback lost.
-    The environment's own infos are dropped: nothing reads them and they are slow to batch.
-    """
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(env)
-        self._actions = env.action_space
-        self._size = spaces.flatdim(env.observation_space)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (self._size,), np.float64)
-        if isinstance(self._actions, spaces.Discrete):
-            self.action_space = spaces.Discrete(int(self._actions.n))
-        elif isinstance(self._actions, spaces.Box):
-            low, high = (
-                bound.astype(np.float64).ravel() for bound in (self._actions.low, self._actions.high)
-            )
-            self.action_space = spaces.Box(low, high, dtype=np.float64)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Floats, dict[str, Any]]:
-        """Reset; see the class."""
-        try:
-            observation, _ = self.env.reset(seed=seed, options=options)
-            return self._flatten(observation), {}
-        except (Exception, SystemExit) as error:
-            return self._placeholder(), _report(error)
-
-    def step(self, action: Any) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Step; see the class."""
-        try:
-            observation, reward, terminated, truncated, _ = self.env.step(self._native(action))
-            return self._flatten(observation), _number(reward), bool(terminated), bool(truncated), {}
-        except (Exception, SystemExit) as error:
-            return self._placeholder(), 0.0, False, False, _report(error)
-
-    def close(self) -> None:
-        """Close; an environment that fails to has nothing left to lose."""
-        with contextlib.suppress(Exception):
-            self.env.close()
-
-    def _native(self, action: Any) -> Any:
-        if isinstance(self._actions, spaces.Discrete):
-            return self._actions.start + np.int64(action)
-        return np.asarray(action, dtype=self._actions.dtype).reshape(self._actions.shape)
-
-    def _flatten(self, observation: Any) -> Floats:
-        space = self.env.observation_space
-        if isinstance(space, spaces.Box) and np.shape(observation) != space.shape:
-            raise ValueError(
-                f"its observation has shape {np.shape(observation)}, its observation space {space.shape}"
-            )
-        flat = np.asarray(spaces.flatten(space, observation), dtype=np.float64)
-        if not np.isfinite(flat).all():
-            broken = np.flatnonzero(~np.isfinite(flat))
-            raise ValueError(
-                f"its observation is not finite: element {broken[0]} of {flat.size} is {flat[broken[0]]}"
-            )
-        return flat
-
-    def _placeholder(self) -> Floats:
-        return np.zeros(self._size)
-
-
-def _report(error: BaseException) -> dict[str, Any]:
-    return {"fault": Fault(" ".join(f"{type(error).__name__}: {error}".split()), traceback.format_exc())}
-
-
-def _number(reward: Any) -> float:
-    if np.ndim(reward) != 0:
-        raise ValueError(f"its reward has shape {np.shape(reward)}, expected one number")
-    if not math.isfinite(reward):
-        raise ValueError(f"its reward is not finite: {float(reward)}")
-    return float(reward)
 
 
 def describe(env_id: str, backend: str = "gymnasium", num_envs: int = 1) -> EnvSpec:
@@ -164,30 +88,30 @@ def _describe_actions(env_id: str, space: spaces.Space[Any]) -> ContinuousAction
     )
 
 
-def _make_guarded(registration: Registration) -> GuardedEnv:
+def _make_guarded(registration: Registration, *, restart: bool = False) -> GuardedEnv:
     if multiprocessing.parent_process() is not None:
         # A key press reaches the whole process group; only the trainer may decide what it means.
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-    return GuardedEnv(instantiate(registration))
+    return GuardedEnv(functools.partial(instantiate, registration), restart=restart)
 
 
 class GymnasiumEnv(VectorEnv):
     """Gymnasium's vector environments with SAME_STEP autoreset behind the engine's contract.
 
-    After a fault every environment is closed.
+    After a fault that is raised every environment is closed. One that is not costs an episode; the loss of
+    a process costs all of them, since Gymnasium cannot replace one process of many.
     """
 
-    def __init__(
-        self, env_id: str, num_envs: int, *, asynchronous: bool, answer_seconds: float = _ANSWER_SECONDS
-    ) -> None:
+    def __init__(self, env_id: str, num_envs: int, *, asynchronous: bool, faults: FaultPolicy = STOP) -> None:
         """Make the environments.
 
         Args:
             env_id: A registered id, or ``dm_control/<domain>/<task>``.
             num_envs: Number of environments (N).
             asynchronous: Whether each environment has a process of its own.
-            answer_seconds: How long a process may take for a step or reset before it counts as hung.
+            faults: What happens when an environment breaks. An environment that hangs in this process
+                cannot be ended.
 
         Raises:
             ConfigError: an unknown id, or a space that is not supported.
@@ -196,57 +120,136 @@ class GymnasiumEnv(VectorEnv):
         """
         backend = "gymnasium-async" if asynchronous else "gymnasium"
         self.spec = describe(env_id, backend, num_envs)
-        self._answer_seconds = answer_seconds
-        self._seed = 0
+        self._policy = faults
         self._steps = 0
-        makers: list[Callable[[], GuardedEnv]] = [
-            functools.partial(_make_guarded, find_registration(env_id))
-        ] * num_envs
-        self._envs: SyncVectorEnv[Any, Any] | AsyncVectorEnv[Any, Any]
-        if asynchronous:
-            self._envs = _start_workers(env_id, makers)
-        else:
-            self._envs = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+        self._seed = 0
+        self._losses, self._in_a_row = 0, 0
+        self._registration = find_registration(env_id)
+        self._asynchronous = asynchronous
+        self._envs = self._make_envs()
+        self._seen: Floats = np.zeros((num_envs, self.spec.observation_size))
+        """Observations that the next actions answer, for a step whose process is lost."""
+
+    def _make_envs(self) -> SyncVectorEnv[Any, Any] | AsyncVectorEnv[Any, Any]:
+        make = functools.partial(_make_guarded, self._registration, restart=self._policy.restart)
+        makers: list[Callable[[], GuardedEnv]] = [make] * self.spec.num_envs
+        if self._asynchronous:
+            return _start_workers(self.spec.id, makers)
+        return SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
 
     def reset(self, seed: int) -> Floats:
         """Start every environment anew, seeded, and return observations [N, O]."""
-        self._seed = seed
-        self._steps = 0
-        seeds = [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(self.spec.num_envs)]
-        observation, infos = self._ask("reset", seed=seeds)
-        self._raise_fault(infos, "in its first reset")
+        self._steps, self._seed = 0, seed
+        observation = self._reset(seed)
+        self._seen = observation.copy()
+        return observation
+
+    def _reset(self, seed: int) -> Floats:
+        observation, infos = self._ask("reset", seed=episode_seeds(seed, self.spec.num_envs))
+        self._heed(infos, "in its first reset")
         return np.asarray(observation, dtype=np.float64)
 
     def step(self, actions: NDArray[np.generic]) -> StepBatch:
         """Step every environment and restart those whose episode ended; see `VectorEnv.step`."""
         self._steps += 1
-        observation, reward, terminated, truncated, infos = self._ask("step", actions=actions)
-        self._raise_fault(infos, f"at step {self._steps}")
+        try:
+            observation, reward, terminated, truncated, infos = self._ask("step", actions=actions)
+        except ProcessLost as loss:
+            return self._begin_again(loss)
+        self._heed(infos, f"at step {self._steps}")
+        self._in_a_row = 0
+        self._seen = observation.copy()
         return StepBatch(
             observation=observation,
             next_observation=self._successors(observation, terminated | truncated, infos),
             reward=reward,
             terminated=terminated,
             truncated=truncated & ~terminated,
-            valid=np.ones(self.spec.num_envs, dtype=np.bool_),
+            valid=~_broken(infos, self.spec.num_envs),
         )
 
-    def state_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Return nothing: an environment's state is its own, so that a resumed run restarts episodes."""
-        return {}
+    def _begin_again(self, loss: ProcessLost) -> StepBatch:
+        """Start all processes anew after the loss of one, where that is wanted."""
+        self._in_a_row += 1
+        if not self._policy.restart or self._in_a_row > RESTARTS_IN_A_ROW:
+            raise loss
+        self._losses += 1
+        count = self.spec.num_envs
+        self._faults += (f"{loss}; all {count} environments begin new episodes",)
+        self._envs = self._make_envs()
+        seen, self._seen = self._seen, self._reset(_derived(self._seed, self._losses))
+        nothing = np.zeros(count, dtype=np.bool_)
+        return StepBatch(self._seen.copy(), seen, np.zeros(count), nothing, ~nothing, nothing.copy())
 
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
-        """Restart every episode, seeded as by the last `reset` (0 without one); see `state_dict`.
+    def state_dict(self) -> dict[str, NDArray[np.generic]]:
+        """How to live through every episode under way again: starts, actions and where they led."""
+        histories: tuple[History, ...] = self._ask("call", "history")
+        return {
+            f"{index}/{name}": array
+            for index, history in enumerate(histories)
+            for name, array in history.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
+        """Replay every episode; one that turns out otherwise than it did starts anew.
 
         Raises:
-            CheckpointError: the state is not empty, hence another backend's.
+            CheckpointError: the state is not that of so many of these environments.
+            EnvironmentFault: an environment broke.
         """
-        if state:
-            raise CheckpointError(
-                f"the checkpoint holds environment state ({', '.join(sorted(state))}) that the backend "
-                f"{self.spec.backend} cannot load; resume with the backend that wrote it"
-            )
-        return self.reset(self._seed)
+        histories: list[History] = [{} for _ in range(self.spec.num_envs)]
+        for key, array in state.items():
+            index, _, name = key.partition("/")
+            if not index.isdecimal() or int(index) >= self.spec.num_envs or not name:
+                raise CheckpointError(
+                    f"the checkpoint holds environment state {key!r} that {self.spec.num_envs} environments "
+                    f"of the backend {self.spec.backend} cannot load; resume with the run's own settings"
+                )
+            histories[int(index)] = {**histories[int(index)], name: array}
+        replays = self._replay(histories)
+        different = {index: replay.difference for index, replay in replays.items() if replay.difference}
+        make_one = functools.partial(_make_guarded, self._registration)
+        if len(different) < len(replays) and depends_on_past(make_one):
+            different = dict.fromkeys(replays, "its episodes depend on more than their start and actions")
+        seeds = episode_seeds(restart_seed, self.spec.num_envs)
+        fresh = self._replay([seeded_start(seeds[i]) if i in different else None for i in range(len(seeds))])
+        observation = np.stack([replay.observation for replay in (replays | fresh).values()])
+        restarted = np.array([index in different for index in replays])
+        return Restored(observation, restarted, self._explain(different))
+
+    def _replay(self, histories: Sequence[History | None]) -> dict[int, Replay]:
+        """Live through the given episodes again, each in its environment; None leaves one as it is."""
+        self._steps = 0
+        self._ask("set_attr", "to_replay", list(histories))
+        outcomes: tuple[Replay | Fault | None, ...] = self._ask("call", "replay")
+        for index, outcome in enumerate(outcomes):
+            if isinstance(outcome, Fault):
+                self._raise(index, "while its episode was replayed", outcome)
+        return {index: replay for index, replay in enumerate(outcomes) if isinstance(replay, Replay)}
+
+    def _explain(self, different: Mapping[int, str]) -> str:
+        if not different:
+            return ""
+        index, difference = next(iter(different.items()))
+        return (
+            f"{len(different)} of {self.spec.num_envs} environments of {self.spec.id} cannot take up their "
+            f"episodes and start new ones (environment {index}: {difference})"
+        )
+
+    @property
+    def step_seconds(self) -> float:
+        """Duration of a step to an onlooker."""
+        return (
+            super().step_seconds
+            if isinstance(self._envs, AsyncVectorEnv)
+            else step_seconds(self._envs.envs[0].unwrapped)
+        )
+
+    def simulation(self, index: int) -> Simulation | None:
+        """Return the MuJoCo simulation of an environment in this process, as of the last `reset`."""
+        if isinstance(self._envs, AsyncVectorEnv):
+            return None
+        return find_simulation(self._envs.envs[index].unwrapped)
 
     def close(self) -> None:
         """Close every environment and end the workers, by force where they do not answer."""
@@ -268,27 +271,36 @@ class GymnasiumEnv(VectorEnv):
                 successors[index] = final
         return successors
 
-    def _ask(self, request: str, **arguments: Any) -> tuple[Any, ...]:
-        """Reset or step all environments."""
+    def _ask(self, request: str, *values: Any, **arguments: Any) -> tuple[Any, ...]:
+        """Have all environments do something; a request is a method of Gymnasium's vector environments."""
         envs = self._envs
         if envs.closed:
             raise EnvironmentFault(f"the environments of {self.spec.id} are closed; make new ones to go on")
         if isinstance(envs, SyncVectorEnv):
-            return tuple(getattr(envs, request)(**arguments))
+            return tuple(getattr(envs, request)(*values, **arguments) or ())
         try:
-            getattr(envs, f"{request}_async")(**arguments)
-            return tuple(getattr(envs, f"{request}_wait")(timeout=self._answer_seconds))
+            if request == "set_attr":
+                envs.set_attr(*values, **arguments)
+                return ()
+            getattr(envs, f"{request}_async")(*values, **arguments)
+            return tuple(getattr(envs, f"{request}_wait")(timeout=self._policy.timeout))
         except multiprocessing.TimeoutError:
             silent = next((i for i, pipe in enumerate(envs.parent_pipes) if not pipe.poll(0)), 0)
-            self._fail(silent, f"did not answer a {request} within {self._answer_seconds:g} s")
+            self._fail(silent, f"did not answer a {request} within {self._policy.timeout:g} s (env.timeout)")
         except (EOFError, OSError):
             self._fail(*_find_dead(envs))
 
-    def _raise_fault(self, infos: dict[str, Any], where: str) -> None:
-        if "fault" not in infos:
-            return
-        index = int(np.flatnonzero(infos["_fault"])[0])
-        fault: Fault = infos["fault"][index]
+    def _heed(self, infos: dict[str, Any], where: str) -> None:
+        """Raise a fault, or remember those whose environments were restarted."""
+        if "fault" in infos:
+            index = int(np.flatnonzero(infos["_fault"])[0])
+            self._raise(index, where, infos["fault"][index])
+        if "restarted" in infos:
+            for index in np.flatnonzero(infos["_restarted"]).tolist():
+                cause = infos["restarted"][index].cause
+                self._faults += (f"environment {index} of {self.spec.id} failed {where}: {cause}; restarted",)
+
+    def _raise(self, index: int, where: str, fault: Fault) -> NoReturn:
         self.close()
         error = EnvironmentFault(f"environment {index} of {self.spec.id} failed {where}: {fault.cause}")
         error.add_note(fault.trace)
@@ -296,7 +308,27 @@ class GymnasiumEnv(VectorEnv):
 
     def _fail(self, index: int, what: str) -> NoReturn:
         self.close()
-        raise EnvironmentFault(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+        raise ProcessLost(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+
+
+class ProcessLost(EnvironmentFault):
+    """The process of an environment ended or hangs; all are ended."""
+
+
+def _derived(seed: int, number: int) -> int:
+    """Return another seed."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0]) >> 1
+
+
+def _broken(infos: Mapping[str, Any], count: int) -> Flags:
+    """Return which environments [N] broke in a step and were restarted."""
+    final: Mapping[str, Any] = infos.get("final_info", {})
+    return np.asarray(final.get("_broken", np.zeros(count)), dtype=np.bool_)
+
+
+def episode_seeds(seed: int, count: int) -> list[int]:
+    """Return a seed for each environment."""
+    return [int(word) >> 1 for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
 def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> AsyncVectorEnv[Any, Any]:

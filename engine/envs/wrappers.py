@@ -98,8 +98,12 @@ def find_registration(env_id: str) -> Registration:
     raise ConfigError(f"unknown environment {env_id!r}{hint}")
 
 
-def instantiate(registration: Registration) -> Env:
+def instantiate(registration: Registration, render_mode: str | None = None) -> Env:
     """Make an environment, without Gymnasium's checker and its advice about newer versions.
+
+    Args:
+        registration: what to make.
+        render_mode: Gymnasium's, such as rgb_array; None draws nothing.
 
     Raises:
         BackendUnavailableError: a package that it needs is missing.
@@ -108,9 +112,12 @@ def instantiate(registration: Registration) -> Env:
     env_id = _public_id(registration)
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()  # a worker process has not been through `find_registration`
+    options: dict[str, Any] = (
+        {} if render_mode is None else {"render_mode": render_mode}
+    )  # which not every one takes
     try:
         with _without_advice(registration):
-            return gym.make(registration, disable_env_checker=True)
+            return gym.make(registration, disable_env_checker=True, **options)
     except (gym.error.DependencyNotInstalled, ImportError) as error:
         reason = " ".join(str(error).split())
         raise BackendUnavailableError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -12,40 +14,99 @@ from pathlib import Path
 from typing import Any
 
 from engine.events import KINDS, Event
-from engine.files import replace_atomically
+
+BLOCK = 65_536
+"""Bytes that are read at once on the way back from the end of a file."""
+PENDING_BYTES = 64 * 2**20
+"""Rows that wait for a disk with room; beyond that the oldest are given up."""
 
 
 class JsonlSink:
     """Appends rows to a file, each with one write, so that a crash tears at most the last line.
 
+    What the disk refuses waits in memory, in order, and goes first at the next write.
     A number that is not finite becomes null: JSON knows neither NaN nor infinity.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor: int | None = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644
-        )
+        self.lost = 0
+        """Rows that were given up because the disk had no room for too long."""
+        self._pending = bytearray()
+        self._descriptor: int | None = None
+        self._open()
         self._end_torn_line()
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """Append a row; without effect after `close`."""
-        if self._descriptor is not None:
-            os.write(self._descriptor, json.dumps(_finite(row), allow_nan=False).encode() + b"\n")
+        """Append a row; without effect after `close`.
 
-    def truncate_after(self, updates: int) -> None:
-        """Drop rows whose ``updates`` is larger, so that a resumed run repeats none."""
-        rows = [row for row in read_rows(self.path) if row.get("updates", 0) <= updates]
-        self.close()
-        content = "".join(json.dumps(row) + "\n" for row in rows)
-        replace_atomically(self.path, content.encode())
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        Raises:
+            OSError: it could not be written and waits.
+        """
+        if self._descriptor is None:
+            return
+        self._pending += json.dumps(_finite(row), allow_nan=False).encode() + b"\n"
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OSError: some of it still waits.
+        """
+        if self._descriptor is None:
+            return
+        if os.fstat(self._descriptor).st_nlink == 0:  # the file was removed: a write would go nowhere
+            self._open()
+        try:
+            while self._pending:
+                del self._pending[: os.write(self._descriptor, self._pending)]
+        finally:
+            self._give_up_oldest()
+
+    def sync(self) -> None:
+        """Wait until every row is on the disk.
+
+        Raises:
+            OSError: some are not.
+        """
+        self.flush()
+        if self._descriptor is not None:
+            os.fsync(self._descriptor)
+
+    def truncate_after(self, updates: int) -> str:
+        """Drop rows whose ``updates`` is larger, so that a resumed run repeats none.
+
+        Returns:
+            Which rows before them are missing, for the user; empty if none are.
+        """
+        end, last = _end_of_rows(self.path, updates)
+        os.truncate(self.path, end)
+        if last == updates:
+            return ""
+        return f"{self.path.name} ends at update {last}: the rows up to update {updates} are lost"
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(OSError):
+            self.flush()
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def _open(self) -> None:
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         if self._descriptor is not None:
             os.close(self._descriptor)
-            self._descriptor = None
+        self._descriptor = descriptor
+
+    def _give_up_oldest(self) -> None:
+        excess = len(self._pending) - PENDING_BYTES
+        if excess > 0:
+            end = self._pending.index(b"\n", excess)  # that stays: half of the first line may be written
+            self.lost += self._pending.count(b"\n", 0, end)
+            del self._pending[:end]
 
     def _end_torn_line(self) -> None:
         """A crash may have left half a line: end it, so that the next row starts a line of its own."""
@@ -53,8 +114,8 @@ class JsonlSink:
             size = os.fstat(file.fileno()).st_size
             file.seek(max(0, size - 1))
             torn = size > 0 and file.read(1) != b"\n"
-        if torn and self._descriptor is not None:
-            os.write(self._descriptor, b"\n")
+        if torn:
+            self._pending += b"\n"
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -62,14 +123,47 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     try:
         with path.open("rb") as file:
             for line in file:
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(row, dict):
+                if (row := parse_row(line)) is not None:
                     yield row
     except FileNotFoundError:
         return
+
+
+def parse_row(line: bytes) -> dict[str, Any] | None:
+    """Return the row that a line holds, or None for a torn or foreign line."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _end_of_rows(path: Path, updates: int) -> tuple[int, int]:
+    """Return where the rows up to an update end in a file, and the last of these updates (0: none)."""
+    end = path.stat().st_size
+    for start, line in _lines_from_the_end(path):
+        row = parse_row(line)
+        number = row.get("updates") if row else None
+        if isinstance(number, (int, float)):
+            if number <= updates:
+                return end, int(number)
+            end = start
+    return end, 0
+
+
+def _lines_from_the_end(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (offset, line) of a file, the last line first."""
+    with path.open("rb") as file:
+        start, rest = file.seek(0, os.SEEK_END), b""
+        while start > 0:
+            size = min(BLOCK, start)
+            start -= size
+            file.seek(start)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            offset = start + len(rest) + 1
+            offsets = itertools.accumulate((len(line) + 1 for line in lines), initial=offset)
+            yield from reversed(list(zip(offsets, lines, strict=False)))
+        yield 0, rest
 
 
 def event_row(event: Event) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _key(row: Row) -> tuple[Any, ...]:
     return row["agent"], row["env"], row["steps"], row["seed"], tuple(row["settings"])
 
 
-def _seeds(text: str) -> Iterator[int]:
+def episode_seeds(text: str) -> Iterator[int]:
     """Yield the seeds of a list such as 0-4,7."""
     for part in text.split(","):
         first, _, last = part.partition("-")
@@ -201,7 +201,7 @@ def main() -> None:
             "steps": options.steps,
             "settings": options.settings,
         }
-        for seed in _seeds(options.seeds)
+        for seed in episode_seeds(options.seeds)
         for env in options.env
     ]
     run_all(wanted, options.data, options.jobs)

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks.learning import DATA, Row, read
+from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.markers import BRAILLE, texts
 from vmpo_tui.text import duration, number, si
-from vmpo_tui.widgets import raster
 
 BASE = "sb3-ppo"
 RESAMPLES = 5_000
@@ -121,7 +122,7 @@ def terminal_chart(runs: list[Row], width: int = 60, height: int = 8) -> Iterato
     bottom, top = raster.padded_range(float(median.min()), float(median.max()))
     window = raster.Window(0.0, float(steps[-1]), bottom, top)
     labels = number(bottom), number(top)
-    rows = raster.texts(raster.braille(raster.curve(steps, median, window, width, height)))
+    rows = texts(BRAILLE.encode(raster.curve(steps, median, window, width, height)))
     for index, row in enumerate(rows):
         label = labels[1] if index == 0 else labels[0] if index == height - 1 else ""
         yield f"{label:>8} {row}"

@@ -8,13 +8,16 @@ import pytest
 
 from engine import commands
 from engine.events import PhaseChanged, Warned
+from engine.recording import save_recording
 from engine.sinks.jsonl import event_row
+from tests.recordings import record
 from tests.tui.scripted_engine import until
 from tests.unit.test_following import Written
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.control import ControlServer
 from vmpo_tui.following import Follower, Spectator
 from vmpo_tui.spectator import REFUSAL, SpectatorApp
+from vmpo_tui.widgets.robot import RobotView
 
 STEERING = ("space", "e", "c", "n")
 
@@ -91,3 +94,17 @@ def test_no_command_leaves_the_process_whoever_sends_it(written, command):
     assert written.received == []
     Follower(written.directory.path).send(command)
     assert written.received == [command]
+
+
+async def test_a_visitor_makes_no_video(written):
+    save_recording(written.directory.evaluations, record("HalfCheetah-v5", steps=5))
+    app = SpectatorApp(Spectator(written.directory.path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the run", lambda: app.view.state == "training")
+        await pilot.press("4")
+        await until(pilot, "the robot", lambda: app.screen.query_one(RobotView).replay is not None)
+        app.clear_notifications()
+        await pilot.press("v")
+        refusal = "read-only: no video is made from here"
+        await until(pilot, "the refusal", lambda: messages(app) == [refusal])
+    assert not written.directory.videos.exists()

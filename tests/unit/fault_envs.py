@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -26,7 +27,11 @@ STEP_FAULTS = {
     "nan-observation": "ValueError: its observation is not finite: element 1 of 2 is nan",
     "infinite-observation": "ValueError: its observation is not finite: element 0 of 2 is inf",
     "observation-shape": r"ValueError: its observation has shape \(3,\), its observation space \(2,\)",
+    "text-observation": "ValueError: its observation is of <U1, its observation space of float64",
+    "complex-observation": "ValueError: its observation is of complex128, its observation space of float64",
+    "object-observation": "ValueError: its observation is of object, its observation space of float64",
     "nan-reward": "ValueError: its reward is not finite: nan",
+    "text-reward": "TypeError: .*",
     "reward-shape": r"ValueError: its reward has shape \(2,\), expected one number",
     "nothing": "TypeError: cannot unpack non-iterable NoneType object",
 }
@@ -70,6 +75,10 @@ class FaultyEnv(gym.Env[Any, Any]):
             "nan-observation": (np.array([0, np.nan]), 1.0, False, False, {}),
             "infinite-observation": (np.array([np.inf, 0]), 1.0, False, False, {}),
             "observation-shape": (np.zeros(3), 1.0, False, False, {}),
+            "text-observation": (np.array(["a", "b"]), 1.0, False, False, {}),
+            "complex-observation": (zeros + 1j, 1.0, False, False, {}),
+            "object-observation": (np.array([None, 0]), 1.0, False, False, {}),
+            "text-reward": (zeros, "one", False, False, {}),
             "nan-reward": (zeros, np.nan, False, False, {}),
             "reward-shape": (zeros, np.ones(2), False, False, {}),
             "nothing": None,
@@ -87,6 +96,42 @@ class FaultyEnv(gym.Env[Any, Any]):
         if self.fault == "exit":
             sys.exit("bye")
         raise LocalError("cannot cross a pipe") if self.fault == "unpicklable" else RuntimeError("boom")
+
+
+class BreakingEnv(FaultyEnv):
+    """Breaks at one step of its life, if its first episode begins from a certain seed; ends every 7 steps.
+
+    Args:
+        fault: how it breaks; a fault of a reset breaks the first reset from that step on.
+        seed: the seed; None breaks whatever the seed is.
+        after: the step.
+    """
+
+    def __init__(self, fault: str, seed: int | None, after: int = 20) -> None:
+        super().__init__()
+        self._fault, self._seed, self._after = fault, seed, after
+        self._steps = 0
+        self._breaks = seed is None
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self._breaks |= seed is not None and seed == self._seed
+        if self._due() and self._fault == "slow-reset":
+            time.sleep(1.0)
+        elif self._due() and self._fault == "reset":
+            raise RuntimeError("no start")
+        elif self._due() and self._fault == "hanging-reset":
+            threading.Event().wait()
+        return np.zeros(2), {}
+
+    def step(self, action: Any) -> Any:
+        self._steps += 1
+        if self._due() and "reset" not in self._fault:
+            self.fault = self._fault
+            return self._break()
+        return np.full(2, self._steps / 100), 1.0, self._steps % 7 == 0, False, {}
+
+    def _due(self) -> bool:
+        return self._breaks and self._steps >= self._after
 
 
 class UnmakeableEnv(FaultyEnv):

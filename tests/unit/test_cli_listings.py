@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.presets import PRESETS
 from tests.unit.cli_runner import Runner
 from vmpo_tui.cli import doctor
+from vmpo_tui.robot import gl
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def run(capsys, monkeypatch, tmp_path):
 @pytest.fixture
 def no_gl(monkeypatch):
     """Let the process that tries OpenGL fail at once, as it does after seconds where there is none."""
-    monkeypatch.setattr(doctor, "_GL_PROGRAM", "raise SystemExit(1)")
+    monkeypatch.setattr(gl, "_TRIAL", "raise SystemExit(1)")
 
 
 def _make_run(path):

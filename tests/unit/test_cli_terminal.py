@@ -58,3 +58,16 @@ def test_nothing_opens_for_an_unknown_environment(run, trainer):
     assert code == 2
     assert "CartPole-v1" in err
     assert trainer.made == []
+
+
+def test_resume_and_an_environment_exclude_each_other(run, trainer):
+    code, _, err = run("CartPole-v1", "--resume", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--resume show a run that is there: name no environment" in err
+
+
+def test_a_run_that_is_not_there_cannot_be_resumed(run, trainer):
+    code, _, err = run("--resume", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no run or checkpoint 'mine'" in err
+    assert trainer.made == []

@@ -104,7 +104,7 @@ def test_state_round_trip_continues_bit_for_bit() -> None:
     collector.collect()
     collector.fold_statistics()
     twin = make()
-    assert twin.load_state_dict(copy.deepcopy(collector.state_dict()), restart_seed=0)
+    assert not twin.load_state_dict(copy.deepcopy(collector.state_dict()), restart_seed=0)
     twin._generator.set_state(collector._generator.get_state())
     twin._env._generator = copy.deepcopy(collector._env._generator)  # type: ignore[attr-defined]
     assert collector.collect() == twin.collect()
@@ -118,7 +118,8 @@ def test_a_backend_without_state_restarts_its_episodes_and_says_so() -> None:
     collector.fold_statistics()
     state = copy.deepcopy(collector.state_dict()) | {"env": {}}
     twin = make()
-    assert not twin.load_state_dict(state, restart_seed=11)
+    reason = twin.load_state_dict(state, restart_seed=11)
+    assert reason == "the episodes under way were not saved; every one starts anew"
     np.testing.assert_array_equal(twin.moments.mean, collector.moments.mean)
     episodes = twin.collect()
     assert episodes.lengths == (5,) * 8  # none was cut short by the one before

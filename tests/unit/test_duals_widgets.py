@@ -1,8 +1,6 @@
-"""The pure parts of the duals' widgets: log axes, histogram and heat strip."""
+"""The pure parts of the duals' widgets: histogram and heat strip."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
@@ -10,23 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmpo_tui.thinned import Thinned
-from vmpo_tui.widgets import heat, logscale
+from vmpo_tui.widgets import heat
 from vmpo_tui.widgets.histogram import resampled
-
-
-class TestLogAxis:
-    def test_what_has_no_logarithm_leaves_a_gap(self) -> None:
-        found = logscale.exponents(np.array([100.0, 0.0, -1.0, np.nan, 1e-8]))
-        np.testing.assert_allclose(found, [2.0, np.nan, np.nan, np.nan, -8.0])
-
-    @given(st.floats(-12, 12), st.floats(0.01, 15), st.integers(2, 12))
-    def test_ticks_lie_inside_at_their_label(self, bottom: float, span: float, count: int) -> None:
-        for place, label in logscale.ticks(bottom, bottom + span, count):
-            assert bottom - 1e-9 <= place <= bottom + span + 1e-9
-            assert place == pytest.approx(math.log10(float(label)), abs=1e-3)
-
-    def test_decades_get_round_numbers(self) -> None:
-        assert [label for _, label in logscale.ticks(-2.0, 1.0, 4)] == ["0.01", "0.1", "1", "10"]
 
 
 class TestHistogram:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.config import Config
 from engine.errors import CheckpointError
-from engine.events import EvaluationCompleted, RunFinished, UpdateCompleted, Warned
+from engine.events import EvaluationCompleted, RunFinished, RunStarted, UpdateCompleted, Warned
 from engine.run_directory import RunDirectory
 from engine.sinks.jsonl import JsonlSink, event_from_row, event_row
 from tests.tui.scripted_engine import STARTED, update
@@ -59,6 +59,14 @@ def test_history_comes_in_the_order_of_its_steps(written):
         written.update(4)
         assert seen(follower.drain()) == [4]
         assert follower.running
+
+
+def test_a_run_that_was_moved_is_found_where_it_is_now(written):
+    written.start()
+    (started,) = (
+        event for event in Follower(written.directory.path).drain() if isinstance(event, RunStarted)
+    )
+    assert started.run_dir == str(written.directory.path) != STARTED.run_dir
 
 
 def test_events_come_back_as_they_were_said(written):

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from engine.envs import gymnasium as backend
-from engine.envs.base import ContinuousActions, DiscreteActions
+from engine.envs.base import ContinuousActions, DiscreteActions, FaultPolicy
 from engine.envs.gymnasium import GymnasiumEnv
 from engine.errors import CheckpointError, EnvironmentFault
 from tests.unit import fault_envs
@@ -150,10 +150,11 @@ def test_a_worker_that_hangs_is_named_and_ended(
     make: Make, monkeypatch: pytest.MonkeyPatch, fault: str, action: float
 ) -> None:
     monkeypatch.setattr(backend, "_CLOSE_SECONDS", 0.2)
-    env = make(f"Faulty/{fault}-v0", asynchronous=True, answer_seconds=2.0)
+    env = make(f"Faulty/{fault}-v0", asynchronous=True, faults=FaultPolicy(timeout=2.0))
     env.reset(0)
     with pytest.raises(
-        EnvironmentFault, match=r"environment 1 .* did not answer a step within 2 s \(step 1\)"
+        EnvironmentFault,
+        match=r"environment 1 .* did not answer a step within 2 s \(env.timeout\) \(step 1\)",
     ):
         env.step(actions(0, action, 0))
     assert not multiprocessing.active_children()
@@ -202,14 +203,54 @@ if __name__ == "__main__":
         assert trainer.communicate(timeout=60)[0] == b""
 
 
-def test_continuing_is_restarting(make: Make) -> None:
+def test_the_state_of_other_environments_is_refused(make: Make) -> None:
     env = make("CartPole-v1")
-    first = env.reset(3)
-    env.step(np.zeros(3, dtype=int))
-    assert env.state_dict() == {}
-    assert np.array_equal(env.load_state_dict({}), first)
-    with pytest.raises(CheckpointError, match=r"physics.* backend gymnasium cannot load"):
-        env.load_state_dict({"physics": np.zeros(1)})
+    env.reset(3)
+    for key in ("physics", "3/start", "0/", "x/start"):
+        with pytest.raises(CheckpointError, match=f"'{key}'.* backend gymnasium cannot load"):
+            env.load_state_dict({key: np.zeros(1)}, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("observation", 1e-9, "its observation after 7 steps differs by up to 1e-09"),
+        ("generator", 1, "its random generator cannot be brought back"),
+        ("start", None, "its start is not known, or it is longer than 100,000 steps"),
+    ],
+)
+def test_an_episode_that_turns_out_otherwise_starts_anew(
+    make: Make, name: str, change: float | None, reason: str
+) -> None:
+    env = make("CartPole-v1")
+    env.reset(3)
+    for _ in range(7):
+        last = env.step(np.array([0, 1, 0])).observation
+    state = dict(env.state_dict())
+    part = state.pop(f"1/{name}")
+    if change is not None:
+        part = part.copy()
+        part[-1] += part.dtype.type(change)
+        state[f"1/{name}"] = part
+    other = make("CartPole-v1")
+    restored = other.load_state_dict(state, 5)
+    assert restored.restarted.tolist() == [False, True, False]
+    assert restored.reason == (
+        "1 of 3 environments of CartPole-v1 cannot take up their episodes and start new ones "
+        f"(environment 1: {reason})"
+    )
+    assert np.array_equal(restored.observation[[0, 2]], last[[0, 2]])
+    assert not np.array_equal(restored.observation[1], last[1])
+
+
+def test_an_environment_that_remembers_earlier_episodes_starts_anew(make: Make) -> None:
+    pytest.importorskip("Box2D")
+    env = make("BipedalWalker-v3", 2)
+    env.reset(3)
+    env.step(np.zeros((2, 4)))
+    restored = make("BipedalWalker-v3", 2).load_state_dict(env.state_dict(), 5)
+    assert restored.restarted.all()
+    assert "environment 0: its " in restored.reason
 
 
 def test_dm_control_task_keeps_its_time_limit(make: Make) -> None:

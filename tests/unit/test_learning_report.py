@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.benchmarks.learning import _seeds
+from tests.benchmarks.learning import episode_seeds
 from tests.benchmarks.learning_report import aggregate, interval, iqm, lines_of, table, time_to
 
 
@@ -43,7 +43,7 @@ def test_interval_holds_the_iqm_and_narrows_with_seeds():
 
 
 def test_seeds():
-    assert list(_seeds("0-3,7")) == [0, 1, 2, 3, 7]
+    assert list(episode_seeds("0-3,7")) == [0, 1, 2, 3, 7]
 
 
 def test_time_to_a_score_is_the_median_over_seeds():

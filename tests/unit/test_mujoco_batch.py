@@ -9,9 +9,9 @@ import pytest
 from mujoco.batch import Batch, SimulationError
 from numpy.testing import assert_array_equal
 
-from engine.envs.base import ContinuousActions, Floats, StepBatch
+from engine.envs.base import ContinuousActions, Floats, Restored, StepBatch
 from engine.envs.mujoco_batch import SUPPORTED_IDS, MujocoBatchEnv
-from engine.errors import CheckpointError, ConfigError, EnvironmentFault
+from engine.errors import CheckpointError, ConfigError, EnvironmentFault, NonFiniteError
 
 
 def draw(env: MujocoBatchEnv, rng: np.random.Generator) -> Floats:
@@ -86,7 +86,7 @@ def test_a_caller_may_change_observations_without_harm() -> None:
     assert np.isfinite(env.state_dict()["observation"]).all()
     run(env, 1)[0].observation[...] = np.nan
     assert np.isfinite(env.state_dict()["observation"]).all()
-    env.load_state_dict(env.state_dict())[...] = np.nan
+    env.load_state_dict(env.state_dict(), 0).observation[...] = np.nan
     assert np.isfinite(env.state_dict()["observation"]).all()
 
 
@@ -98,11 +98,38 @@ def test_a_saved_state_continues_bit_for_bit_in_a_new_environment(env_id: str) -
     state = env.state_dict()
     expected = run(env, 60, seed=1)
     other = MujocoBatchEnv(env_id, 4, threads=1)
-    assert_array_equal(other.load_state_dict(state), observation)
+    assert_continues(other.load_state_dict(state, 0), observation)
     assert_same(run(other, 60, seed=1), expected)
     # The environment that moved on can go back as well.
-    env.load_state_dict(state)
+    assert_continues(env.load_state_dict(state, 0), observation)
     assert_same(run(env, 60, seed=1), expected)
+
+
+@pytest.mark.parametrize("env_id", sorted(SUPPORTED_IDS))
+def test_a_simulation_that_shows_something_else_begins_a_new_episode(env_id: str) -> None:
+    env = MujocoBatchEnv(env_id, 4, threads=1)
+    env.reset(7)
+    observation = run(env, 30)[-1].observation
+    state = env.state_dict()
+    state["observation"][1, 0] += 1e-12
+    expected = run(env, 1)[0]
+    restored = env.load_state_dict(state, 11)
+    assert restored.restarted.tolist() == [False, True, False, False]
+    assert restored.reason.startswith(f"1 of 4 simulations of {env_id} do not show what they did")
+    others = [0, 2, 3]
+    assert_array_equal(restored.observation[others], observation[others])
+    assert_array_equal(env.state_dict()["observation"], restored.observation)
+    assert env.state_dict()["elapsed"][1] == 0
+    # The others go on as they would have.
+    batch = run(env, 1)[0]
+    assert_array_equal(batch.next_observation[others], expected.next_observation[others])
+    assert_array_equal(batch.reward[others], expected.reward[others])
+
+
+def assert_continues(restored: Restored, observation: Floats) -> None:
+    assert_array_equal(restored.observation, observation)
+    assert not restored.restarted.any()
+    assert not restored.reason
 
 
 def test_a_saved_state_holds_arrays_of_its_own() -> None:
@@ -121,10 +148,10 @@ def test_a_state_of_another_size_is_refused() -> None:
     saved.reset(0)
     env = MujocoBatchEnv("Hopper-v5", 2, threads=1)
     env.reset(0)
-    with pytest.raises(CheckpointError, match=r"2 x Hopper-v5 need shape \(2, .*found \(4, "):
-        env.load_state_dict(saved.state_dict())
+    with pytest.raises(CheckpointError, match=r"2 x Hopper-v5 need shape \(2, .*found shape \(4, "):
+        env.load_state_dict(saved.state_dict(), 0)
     with pytest.raises(CheckpointError, match="found nothing"):
-        env.load_state_dict({})
+        env.load_state_dict({}, 0)
 
 
 def test_a_seed_decides_everything() -> None:
@@ -162,13 +189,12 @@ def test_pushed_objects_and_targets_start_where_gymnasium_puts_them() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_an_action_that_is_not_finite_is_a_fault_that_names_its_environment(bad: float) -> None:
+def test_an_action_that_is_not_finite_is_the_policy_s_fault(bad: float) -> None:
     env = MujocoBatchEnv("HalfCheetah-v5", 4, threads=1)
     env.reset(0)
-    run(env, 4)
     actions = np.zeros((4, 6))
     actions[2, 3] = bad
-    with pytest.raises(EnvironmentFault, match=r"HalfCheetah-v5: environment 2 at step 5 .* action is not"):
+    with pytest.raises(NonFiniteError, match="HalfCheetah-v5: the action for environment 2 is not finite"):
         env.step(actions)
 
 
@@ -181,7 +207,7 @@ def test_a_diverged_simulation_is_a_fault(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(EnvironmentFault, match=r"environment 1 at step 1 .* diverged"):
         env.step(np.zeros((3, 3)))
     # A fresh start and an earlier state both clear the fault.
-    env.load_state_dict(healthy)
+    env.load_state_dict(healthy, 0)
     run(env, 1)
     env.reset(0)
     run(env, 1)

@@ -33,6 +33,25 @@ def test_the_first_drawing_is_at_once():
     assert Pace().due(0.0, 5.0)
 
 
+def test_something_that_moves_may_be_drawn_more_often():
+    pace = Pace(share=0.15, shortest=0.1)
+    assert [pace.due(0.05 * tick, spent=0.001 * tick) for tick in range(5)] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    slow = Pace(share=0.1, shortest=0.1)
+    assert [slow.due(0.11 * tick, spent=0.03 * (tick > 0)) for tick in range(5)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 def test_the_cost_is_what_was_spent_lately():
     pace = Pace()
     assert pace.cost is None

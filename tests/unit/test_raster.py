@@ -9,8 +9,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vmpo_tui.widgets import raster
-from vmpo_tui.widgets.raster import DOTS_X, DOTS_Y, Window
+from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.markers import ASCII, BRAILLE, MARKERS, texts
+from vmpo_tui.plotting.pyramid import Pyramid
+from vmpo_tui.plotting.raster import Window
+from vmpo_tui.plotting.scales import LINEAR, LOG, Symlog, scale_named
+from vmpo_tui.plotting.smoothing import Smoothed
+from vmpo_tui.plotting.ticks import spaced, ticks, time_ticks
+from vmpo_tui.run_view import Series
+
+DOTS_X, DOTS_Y = BRAILLE.dots_x, BRAILLE.dots_y
 
 
 def brute_force(x, y, left, right, columns):
@@ -113,7 +121,7 @@ def test_ranges_become_dots(low, high, rows):
 @given(st.integers(1, 5), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_braille_holds_every_dot(height, width, random):
     dots = np.array([[random.random() < 0.5 for _ in range(width * DOTS_X)] for _ in range(height * DOTS_Y)])
-    codes = raster.braille(dots)
+    codes = BRAILLE.encode(dots)
     assert codes.shape == (height, width)
     # Unicode names a braille pattern by its dots, numbered 1 2 3 7 down the left and 4 5 6 8 down the right.
     numbers = [[1, 4], [2, 5], [3, 6], [7, 8]]
@@ -122,7 +130,7 @@ def test_braille_holds_every_dot(height, width, random):
             cell = dots[row * DOTS_Y : (row + 1) * DOTS_Y, column * DOTS_X : (column + 1) * DOTS_X]
             expected = sum(1 << (numbers[i][j] - 1) for i in range(4) for j in range(2) if cell[i, j])
             assert codes[row, column] == 0x2800 + expected
-            assert raster.occupied(dots)[row, column] == bool(expected)
+            assert BRAILLE.occupied(dots)[row, column] == bool(expected)
 
 
 @settings(deadline=None)
@@ -130,17 +138,17 @@ def test_braille_holds_every_dot(height, width, random):
 def test_ticks_are_inside_even_and_not_too_many(low, span, count):
     assume(span > 1e-9 * abs(low))
     high = low + span
-    found = raster.ticks(low, high, count)
+    found = ticks(low, high, count)
     assert len(found) <= count + 1
     slack = 1e-6 * span
     assert all(low - slack <= tick <= high + slack for tick in found)
 
 
 def test_ticks_are_round():
-    assert raster.ticks(0.0, 1.0, 5) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    assert raster.ticks(-120.0, 480.0, 6) == [-100.0, 0.0, 100.0, 200.0, 300.0, 400.0]
-    assert raster.ticks(1.0, 1.0, 5) == []
-    assert raster.ticks(0.0, float("nan"), 5) == []
+    assert ticks(0.0, 1.0, 5) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    assert ticks(-120.0, 480.0, 6) == [-100.0, 0.0, 100.0, 200.0, 300.0, 400.0]
+    assert ticks(1.0, 1.0, 5) == []
+    assert ticks(0.0, float("nan"), 5) == []
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, -1e-300, 1e300, -7.5])
@@ -151,3 +159,132 @@ def test_a_constant_has_room_above_and_below(value):
 
 def test_a_range_that_is_not_finite_is_replaced():
     assert raster.padded_range(float("inf"), float("-inf")) == (0.0, 1.0)
+
+
+@settings(max_examples=200)
+@given(
+    curves, st.integers(1, 30), st.integers(-20, 100), st.integers(1, 150), st.sampled_from([LOG, Symlog()])
+)
+def test_the_envelope_is_exact_on_every_scale(points, columns, left, span, scale):
+    x = np.array([point[0] for point in points], dtype=np.float64)
+    y = np.array([point[1] for point in points], dtype=np.float64)
+    low, high = raster.envelope(x, y, left, left + span, columns, scale=scale)
+    expected = brute_force(x, scale.forward(y), left, left + span, columns)
+    assert np.allclose(low, expected[0], rtol=1e-9, atol=1e-6)
+    assert np.allclose(high, expected[1], rtol=1e-9, atol=1e-6)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(heights, max_size=1200),
+    st.lists(st.tuples(st.integers(0, 1200), st.integers(0, 1200)), min_size=1, max_size=8),
+    st.booleans(),
+    st.integers(1, 3),
+)
+def test_a_pyramid_finds_what_a_search_finds(values, stretches, positive, steps):
+    y, pyramid = np.array(values, dtype=np.float64), Pyramid()
+    for step in range(1, steps + 1):  # as a curve grows
+        part = y[: len(y) * step // steps]
+        first = np.array([min(a, b, len(part)) for a, b in stretches])
+        stop = np.array([min(max(a, b), len(part)) for a, b in stretches])
+        low, high = pyramid.extremes(part, first, stop, positive=positive)
+        for index in range(len(stretches)):
+            stretch = part[first[index] : stop[index]]
+            stretch = stretch[np.isfinite(stretch)]
+            stretch = stretch[stretch > 0] if positive else stretch
+            assert low[index] == (stretch.min() if len(stretch) else np.inf)
+            assert high[index] == (stretch.max() if len(stretch) else -np.inf)
+
+
+def test_a_pyramid_loses_no_spike_among_a_million_points():
+    y, pyramid = np.zeros(1_000_000), Pyramid()
+    y[[123_456, 700_001]] = 9.0, -7.0
+    low, high = raster.envelope(np.arange(1e6), y, 0.0, 1e6, 100, pyramid=pyramid)
+    assert (high.argmax(), high.max(), low.argmin(), low.min()) == (12, 9.0, 70, -7.0)
+
+
+@pytest.mark.parametrize("marker", MARKERS, ids=lambda marker: marker.name)
+def test_every_marker_draws_every_pattern(marker):
+    assert len(set(marker.glyphs)) >= (2 if marker is ASCII else 2 ** (marker.dots_x * marker.dots_y))
+    dots = np.zeros((marker.dots_y, marker.dots_x), dtype=np.bool_)
+    assert not marker.occupied(dots).any()
+    dots[0, 0] = True
+    assert marker.occupied(dots).all()
+    assert texts(marker.encode(dots))[0] == marker.glyphs[1]
+    assert marker.enlarged(np.array([[True]])).all()
+    assert texts(marker.encode(np.ones_like(dots)))[0] == marker.glyphs[-1]
+
+
+def test_ascii_is_ascii():
+    words = "".join((ASCII.glyphs, ASCII.point, *ASCII.axis, *ASCII.rules, *ASCII.beyond))
+    assert words.isascii()
+
+
+@pytest.mark.parametrize("name", ["linear", "log", "symlog"])
+@given(st.floats(-1e12, 1e12), st.floats(1e-6, 1e12))
+def test_scales_rise_and_come_back(name, value, largest):
+    scale = scale_named(name, lambda: largest)
+    value = abs(value) + 1e-9 if scale.positive else value
+    values = np.array([value, value + abs(value) * 0.5 + 1.0])
+    low, high = scale.forward(values)
+    assert low < high
+    assert scale.inverse(np.array([low]))[0] == pytest.approx(value, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [LINEAR, LOG, Symlog(0.01)], ids=lambda scale: scale.name)
+@given(st.floats(-12, 12), st.floats(0.01, 15), st.integers(2, 12))
+def test_ticks_of_a_scale_lie_inside_in_order(scale, bottom, span, count):
+    places = [place for place, _ in scale.ticks(bottom, bottom + span, count)]
+    assert places == sorted(places)
+    assert all(bottom - 1e-6 <= place <= bottom + span + 1e-6 for place in places)
+
+
+def test_decades_get_round_numbers():
+    assert [label for _, label in LOG.ticks(-2.0, 1.0, 4)] == ["0.01", "0.1", "1", "10"]
+
+
+def test_times_are_round():
+    assert [label for _, label in time_ticks(0.0, 3600.0, 4)] == [
+        "0:00",
+        "15:00",
+        "30:00",
+        "45:00",
+        "1:00:00",
+    ]
+    assert [label for _, label in time_ticks(0.0, 10 * 86400.0, 5)] == ["0d", "2d", "4d", "6d", "8d", "10d"]
+
+
+def test_labels_never_touch():
+    line = spaced([(place, f"{place:.0f}") for place in range(0, 100, 3)], 0.0, 99.0, 40)
+    ends = [start + len(label) for _, start, label in line]
+    assert all(start >= end + 2 for (_, start, _), end in zip(line[1:], ends, strict=False))
+    assert len(line) > 5
+
+
+@given(st.lists(heights, max_size=300), st.floats(1.5, 50), st.integers(1, 4))
+def test_smoothing_is_a_weighted_mean_whenever_it_is_asked(values, span, steps):
+    y, smoothed, decay = np.array(values, dtype=np.float64), Smoothed(span), 1.0 - 1.0 / span
+    series = Series()
+    for step in range(1, steps + 1):
+        for index in range(len(series), len(y) * step // steps):
+            series.append(index, y[index])
+        found = smoothed.follow(series)
+    total = weight = 0.0
+    for value, mean in zip(y, found, strict=True):
+        total, weight = decay * total, decay * weight
+        if np.isfinite(value):
+            total, weight = total + value, weight + 1.0
+            assert mean == pytest.approx(total / weight, rel=1e-6, abs=1e-3)
+        else:
+            assert np.isnan(mean)
+
+
+def test_smoothing_begins_anew_with_a_curve_that_was_cut():
+    smoothed, series = Smoothed(10.0), Series()
+    for index in range(100):
+        series.append(index, 5.0)
+    smoothed.follow(series)
+    series.truncate_after(-1.0)
+    for index in range(200):  # longer than before by the time somebody looks
+        series.append(index, 1.0)
+    assert smoothed.follow(series).tolist() == [1.0] * 200

@@ -200,15 +200,15 @@ def test_a_failing_environment_ends_the_run(tmp_path):
 
 @BOTH
 def test_a_number_that_is_not_finite_ends_the_run(config, tmp_path):
-    channel = ScriptedChannel((UpdateCompleted, (CheckpointNow(),)))
+    channel = ScriptedChannel()
     optimizer = {"type": "sgd", "value_lr": 1e30, "max_grad_norm": 0.0}
     with pytest.raises(NonFiniteError, match="not finite"):
         train(config, tmp_path / "run", channel, optimizer=optimizer, vmpo={"epochs": 1, "minibatch_size": 0})
     failed = channel.events[-1]
     assert isinstance(failed, RunFailed)
-    assert (failed.kind, failed.env_steps, failed.updates) == ("NonFiniteError", ITERATION, 1)
-    assert failed.checkpoint is not None
-    assert failed.checkpoint.endswith(f"{ITERATION:012d}")
+    assert (failed.kind, failed.env_steps, failed.updates) == ("NonFiniteError", 0, 0)
+    assert failed.checkpoint is None  # nothing had been learned
+    assert (tmp_path / "run" / "failures" / "update-1.safetensors").exists()
 
 
 def test_an_unknown_environment_is_refused(tmp_path):

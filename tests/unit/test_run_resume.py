@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 import torch
 
+from engine import manifest
 from engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from engine.commands import Stop
 from engine.config import Config
 from engine.errors import CheckpointError
 from engine.events import RunStarted, UpdateCompleted, Warned
-from engine.run import Trainer, evaluate_checkpoint
+from engine.run import Trainer
+from engine.scoring import evaluate_checkpoint
 from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, TIMES, ScriptedChannel, rows, train, without
 
 HALF, WHOLE = {"total_steps": 8 * ITERATION}, {"total_steps": 16 * ITERATION}
@@ -37,8 +41,7 @@ def test_a_resumed_mujoco_run_equals_the_uninterrupted_one(variant, tmp_path):
     resumed = Trainer.resume(tmp_path / "resumed", total_steps=WHOLE["total_steps"], channel=channel)
     summary = resumed.run(tmp_path / "resumed")
     assert (summary.reason, summary.env_steps, summary.updates) == ("completed", 16 * ITERATION, 16)
-    started = channel.events[1]
-    assert isinstance(started, RunStarted)
+    [started] = [event for event in channel.events if isinstance(event, RunStarted)]
     assert (started.env_steps, started.updates) == (8 * ITERATION, 8)
     assert "Warned" not in channel.kinds
     written = [without(rows(tmp_path / name), *TIMES) for name in ("straight", "resumed")]
@@ -69,14 +72,34 @@ def test_rows_after_the_checkpoint_are_not_repeated(tmp_path):
     assert [row["updates"] for row in rows(tmp_path / "run")] == [1, 2, 3, 4]
 
 
-def test_a_backend_that_cannot_continue_episodes_says_so(tmp_path):
-    train(CARTPOLE, tmp_path / "run", run=HALF)
+def test_a_resume_that_is_not_exact_says_why(tmp_path, monkeypatch):
+    config = PENDULUM.updated({"optimizer": {"schedule": "linear"}})
+    train(config, tmp_path / "run", run=HALF)
+    then = manifest._libraries() | {"mujoco": "3.9.9", "colossus": "1.0"}
+    checkpoint = find_checkpoint(tmp_path / "run")
+    rewrite_manifest(checkpoint, libraries=then, torch_threads=7, cpu="PDP-11")
     channel = ScriptedChannel()
     resumed = Trainer.resume(tmp_path / "run", total_steps=WHOLE["total_steps"], channel=channel)
     assert resumed.run(tmp_path / "run").updates == 16
-    [warning] = [event for event in channel.events if isinstance(event, Warned)]
-    assert warning.message.startswith("resume is not exact: backend gymnasium cannot restore CartPole-v1")
+    now = manifest._libraries()
+    capability = torch.backends.cpu.get_cpu_capability()
+    warnings = [event.message for event in channel.events if isinstance(event, Warned)]
+    assert warnings == [
+        "resume is not exact: colossus is missing and was 1.0",
+        f"resume is not exact: mujoco is {now['mujoco']} and was 3.9.9",
+        "resume is not exact: PyTorch computes on 1 threads and did on 7",
+        f"resume is not exact: this processor computes with {capability}, the one before with PDP-11",
+        "resume is not exact: the learning rates fall to 0 by 256 steps now, not by 128",
+    ]
     assert channel.kinds.index("Warned") == channel.kinds.index("RunStarted") + 1
+    assert (tmp_path / "run" / "events.jsonl").read_text().count("resume is not exact") == len(warnings)
+
+
+def rewrite_manifest(checkpoint: Path, **changes: object) -> None:
+    """Change what a manifest says, and sign it anew."""
+    document = json.loads((checkpoint / manifest.MANIFEST).read_text()) | changes
+    document.pop("sha256")
+    (checkpoint / manifest.MANIFEST).write_bytes(manifest._signed(document))
 
 
 def test_the_best_return_survives_a_resume(tmp_path):

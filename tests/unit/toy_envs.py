@@ -7,7 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, Floats, StepBatch, VectorEnv
+from engine.envs.base import (
+    ContinuousActions,
+    DiscreteActions,
+    EnvSpec,
+    Floats,
+    Restored,
+    StepBatch,
+    VectorEnv,
+)
 
 
 class TargetEnv(VectorEnv):
@@ -51,10 +59,10 @@ class TargetEnv(VectorEnv):
     def state_dict(self) -> dict[str, NDArray[np.generic]]:
         return {"clock": self._clock.copy(), "noise": self._reset_noise.copy()}
 
-    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]]) -> Floats:
+    def load_state_dict(self, state: Mapping[str, NDArray[np.generic]], restart_seed: int) -> Restored:
         self._clock = np.array(state["clock"], dtype=np.float64)
         self._reset_noise = np.array(state["noise"], dtype=np.float64)
-        return self._observe()
+        return Restored(self._observe(), np.zeros(self.spec.num_envs, dtype=np.bool_), "")
 
     def close(self) -> None:
         self.closed = True

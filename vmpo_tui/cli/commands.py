@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from vmpo_tui.cli import attach, doctor, export, listings, options, plot, serve, training
+from vmpo_tui.cli import attach, doctor, export, failures, listings, options, plot, serve, training
 
 app = typer.Typer(
     name="vmpo",
@@ -35,6 +35,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "runs": listings.runs,
     "envs": listings.envs,
     "presets": listings.presets,
+    "replay-failure": failures.replay_failure,
     "doctor": doctor.doctor,
 }
 """In the order of the help."""

@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ OPTIONAL = {
     "shimmy": "dm-control",
     "dm-control": "dm-control",
     "box2d": "box2d",
+    "av": "video",
     "matplotlib": "plot",
     "onnx": "export",
     "onnxscript": "export",
@@ -31,9 +31,6 @@ OPTIONAL = {
     "textual-serve": "serve",
 }
 """Optional packages and the extra that installs each."""
-
-GL_SECONDS = 30.0
-_GL_PROGRAM = "import mujoco; context = mujoco.GLContext(64, 64); context.make_current(); context.free()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +93,14 @@ def _gpu() -> Check:
 
 
 def _opengl() -> Check:
-    """Try an OpenGL context in a process of its own: where there is none, drivers may abort or hang."""
-    try:
-        result = subprocess.run(
-            [sys.executable, "-c", _GL_PROGRAM], capture_output=True, timeout=GL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Check("opengl", "note", f"no answer within {GL_SECONDS:.0f} s; videos are not available")
-    if result.returncode == 0:
-        return Check("opengl", "ok", f"MUJOCO_GL={os.environ.get('MUJOCO_GL', 'unset')}")
-    return Check("opengl", "note", "no context; videos are not available (MUJOCO_GL=egl or osmesa may help)")
+    from vmpo_tui.robot.gl import find_backend
+
+    backend = find_backend()
+    if backend:
+        return Check("opengl", "ok", f"MUJOCO_GL={backend}")
+    return Check(
+        "opengl", "note", "no context; videos are drawn in software (MUJOCO_GL=egl or osmesa may help)"
+    )
 
 
 def _terminal() -> Iterator[Check]:

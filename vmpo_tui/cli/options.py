@@ -81,6 +81,16 @@ Attach = Annotated[
         help="Watch and steer a run that another process trains, as `vmpo attach RUN` does.",
     ),
 ]
+ResumeRun = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        show_default="none",
+        autocompletion=completion.runs,
+        help="Continue a run, or go on from one of its checkpoints, as `vmpo resume RUN` does.",
+    ),
+]
 RunArgument = Annotated[
     str,
     typer.Argument(
@@ -151,6 +161,15 @@ Threads = Annotated[
 Device = Annotated[
     str | None, _choice("--device", "run", "device", "Where the networks live: cpu, cuda, or auto.")
 ]
+OnEnvFault = Annotated[
+    str | None,
+    _choice(
+        "--on-env-fault",
+        "env",
+        "on_fault",
+        "When an environment breaks: stop saves and ends the run; restart begins a new episode there.",
+    ),
+]
 EvalEvery = Annotated[
     int | None,
     _count(
@@ -191,6 +210,7 @@ class Overrides:
     threads: int | None = None
     device: str | None = None
     eval_every: int | None = None
+    on_env_fault: str | None = None
     sink: list[str] | None = None
 
 
@@ -202,6 +222,7 @@ _SETTINGS = {
     "threads": ("run", "threads"),
     "device": ("run", "device"),
     "eval_every": ("evaluation", "interval"),
+    "on_env_fault": ("env", "on_fault"),
     "sink": ("run", "sinks"),
 }
 """Section and key that each option stands for."""

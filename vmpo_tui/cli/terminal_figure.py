@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.text import Text
 
 from vmpo_tui.figure import Figure, Line, Panel
-from vmpo_tui.text import printable, tick_labels
-from vmpo_tui.widgets import raster
+from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.arrays import Mask
+from vmpo_tui.plotting.composition import LABEL_WIDTH, step_axis, value_axis
+from vmpo_tui.plotting.markers import BRAILLE, texts
+from vmpo_tui.text import printable
 
 COLOURS = ("bright_blue", "bright_red", "bright_green", "bright_magenta", "bright_cyan", "bright_yellow")
 AXIS = "bright_black"
-LABEL_WIDTH = 8
-"""Columns of the value axis with its line."""
 MOST_WIDTH, PANEL_HEIGHT = 120, 18
 SCRIPT_WIDTH = 100
 """Columns where stdout is no terminal."""
@@ -56,15 +57,15 @@ def _panel(panel: Panel, width: int) -> Iterator[Text]:
     codes, owner = _canvas(panel.lines, window, inner)
     shades = (f"dim {_colour(line.group)}" for line in panel.lines)
     styles = [*(_style(line) for line in panel.lines), *shades, ""]
-    labels = _value_axis(window)
-    for label, row, owners in zip(labels, raster.texts(codes), owner, strict=True):
+    labels = value_axis(window, PANEL_HEIGHT)
+    for label, row, owners in zip(labels, texts(codes), owner, strict=True):
         line = Text.assemble((label, AXIS))
         borders = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), inner]
         for start, stop in itertools.pairwise(borders):
             line.append(row[start:stop], styles[owners[start]])
         line.rstrip()
         yield line
-    yield Text(_step_axis(window, inner), AXIS)
+    yield Text(step_axis(window, inner), AXIS)
 
 
 def _window(lines: Sequence[Line]) -> raster.Window:
@@ -85,58 +86,34 @@ def _canvas(
 
     That is the number of a line, the same beyond all lines for its band, or -1 for nothing.
     """
-    dots = np.zeros((PANEL_HEIGHT * raster.DOTS_Y, width * raster.DOTS_X), dtype=np.bool_)
+    dots = np.zeros((PANEL_HEIGHT * BRAILLE.dots_y, width * BRAILLE.dots_x), dtype=np.bool_)
     shaded = np.zeros((PANEL_HEIGHT, width), dtype=np.bool_)
     owner = np.full((PANEL_HEIGHT, width), -1)
     for index, line in enumerate(lines):
-        band = raster.occupied(_band(line, window, width))
+        band = BRAILLE.occupied(_band(line, window, width))
         shaded |= band
         owner[band] = len(lines) + index
     for index, line in enumerate(lines):
         mask = raster.curve(line.band.x, line.band.median, window, width, PANEL_HEIGHT)
-        cells = raster.occupied(mask)
+        cells = BRAILLE.occupied(mask)
         if not line.faint:  # a clear line hides the faint one under it
-            dots[raster.enlarged(cells)] = False
+            dots[BRAILLE.enlarged(cells)] = False
         dots |= mask
         owner[cells] = index
-    codes = raster.braille(dots)
-    empty = ~raster.occupied(dots)
+    codes = BRAILLE.encode(dots)
+    empty = ~BRAILLE.occupied(dots)
     codes[empty] = np.where(shaded[empty], ord(SHADE), ord(" "))
     return codes, owner
 
 
-def _band(line: Line, window: raster.Window, width: int) -> raster.Mask:
+def _band(line: Line, window: raster.Window, width: int) -> Mask:
     """Return the dots between a line's quartiles."""
-    columns, band = width * raster.DOTS_X, line.band
+    columns, band = width * BRAILLE.dots_x, line.band
     if line.faint or np.array_equal(band.low, band.high):
-        return np.zeros((PANEL_HEIGHT * raster.DOTS_Y, columns), dtype=np.bool_)
+        return np.zeros((PANEL_HEIGHT * BRAILLE.dots_y, columns), dtype=np.bool_)
     low, _ = raster.envelope(band.x, band.low, window.left, window.right, columns)
     _, high = raster.envelope(band.x, band.high, window.left, window.right, columns)
-    return raster.fill(low, high, window.bottom, window.top, PANEL_HEIGHT * raster.DOTS_Y)
-
-
-def _value_axis(window: raster.Window) -> list[str]:
-    labels = [" " * (LABEL_WIDTH - 1) + "│"] * PANEL_HEIGHT
-    ticks = raster.ticks(window.bottom, window.top, PANEL_HEIGHT // 3)
-    for tick, label in zip(ticks, tick_labels(ticks), strict=True):
-        row = int((window.top - tick) * PANEL_HEIGHT / (window.top - window.bottom))
-        labels[min(row, PANEL_HEIGHT - 1)] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}┤"
-    return labels
-
-
-def _step_axis(window: raster.Window, width: int) -> str:
-    """Return the lower axis: labels centred under their places, none overlapping another."""
-    line = [" "] * (LABEL_WIDTH + width)
-    line[LABEL_WIDTH - 1] = "└"
-    free_from = 0
-    ticks = raster.ticks(window.left, window.right, max(2, width // 12))
-    for tick, label in zip(ticks, tick_labels(ticks), strict=True):
-        place = LABEL_WIDTH + int((tick - window.left) * width / (window.right - window.left))
-        start = max(LABEL_WIDTH, min(place - len(label) // 2, len(line) - len(label)))
-        if start >= free_from:
-            line[start : start + len(label)] = label
-            free_from = start + len(label) + 2
-    return "".join(line)
+    return raster.fill(low, high, window.bottom, window.top, PANEL_HEIGHT * BRAILLE.dots_y)
 
 
 def _style(line: Line) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +9,10 @@ import typer
 
 from engine.errors import CheckpointError, ConfigError, nearest
 from vmpo_tui.cli import options
+from vmpo_tui.cli.video import check_video, write_video
 
 if TYPE_CHECKING:
+    from engine.config import Config
     from engine.evaluation import EvaluationResult
 
 
@@ -28,6 +29,7 @@ def train(
     threads: options.Threads = None,
     device: options.Device = None,
     eval_every: options.EvalEvery = None,
+    on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
@@ -36,7 +38,9 @@ def train(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
-    overrides = options.Overrides(steps, seed, backend, num_envs, threads, device, eval_every, sinks)
+    overrides = options.Overrides(
+        steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
+    )
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
@@ -54,7 +58,7 @@ def train(
 
 
 def resume(
-    run: options.RunArgument,
+    run: options.CheckpointArgument,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -68,23 +72,16 @@ def resume(
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
-    """Continue a run from its last checkpoint, exactly where it stood."""
-    directory = find_run(run)
+    """Continue a run from its last checkpoint, or from the one that is given, exactly where it stood."""
+    start, _ = find_start(run, steps)
 
-    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.checkpoint import run_of
     from engine.trainer import Trainer
     from vmpo_tui.cli.headless import run_headless
 
-    checkpoint = load_checkpoint(find_checkpoint(directory))
-    target = checkpoint.config.run.total_steps if steps is None else steps
-    if target <= checkpoint.env_steps:
-        raise ConfigError(
-            f"{run} has already taken {checkpoint.env_steps:,} of {target:,} steps; "
-            f"name a higher target, such as --steps {2 * checkpoint.env_steps}"
-        )
     code = run_headless(
-        lambda channel: Trainer.resume(directory, total_steps=steps, channel=channel),
-        directory,
+        lambda channel: Trainer.resume(start, total_steps=steps, channel=channel),
+        run_of(start),
         progress=progress,
         as_json=as_json,
     )
@@ -99,17 +96,56 @@ def evaluate(
         bool, typer.Option("--stochastic", help="Sample actions instead of taking the most likely one.")
     ] = False,
     best: options.Best = False,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", metavar="OUT.mp4", show_default="none", help="Film the first episode."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Score the policy of a run or checkpoint on fresh episodes with raw rewards."""
     path = find_run(run)
+    if video is not None:
+        check_video(video)
 
     from engine.checkpoint import find_checkpoint
     from engine.trainer import evaluate_checkpoint
 
     checkpoint = find_checkpoint(path, "best" if best else "last")
-    result = evaluate_checkpoint(checkpoint, episodes=episodes, seed=seed, deterministic=not stochastic)
+    result = evaluate_checkpoint(
+        checkpoint,
+        episodes=episodes,
+        seed=seed,
+        deterministic=not stochastic,
+        record=video is not None,
+    )
+    if video is not None:
+        write_video(result.recording, video)
     _write_result(checkpoint, result, as_json=as_json)
+
+
+def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
+    """Return the run or checkpoint to go on from and its settings, after making sure that this is possible.
+
+    Args:
+        name: a run or one of its checkpoints, by path or name.
+        steps: the new target; None for the run's own.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+        ConfigError: the target is reached already.
+    """
+    path = find_run(name)
+
+    from engine.checkpoint import find_checkpoint, load_checkpoint
+
+    checkpoint = load_checkpoint(find_checkpoint(path))
+    target = checkpoint.config.run.total_steps if steps is None else steps
+    if target <= checkpoint.env_steps:
+        raise ConfigError(
+            f"{name} has already taken {checkpoint.env_steps:,} of {target:,} steps; "
+            f"name a higher target, such as --steps {2 * checkpoint.env_steps}"
+        )
+    return path, checkpoint.config
 
 
 def find_run(name: str) -> Path:
@@ -140,7 +176,8 @@ def _write_result(checkpoint: Path, result: EvaluationResult, *, as_json: bool) 
         "length": result.length_mean,
     }
     if as_json:
-        write_json({"checkpoint": str(checkpoint), **figures, **dataclasses.asdict(result)})
+        episodes = {"returns": result.returns, "lengths": result.lengths, "seconds": result.seconds}
+        write_json({"checkpoint": str(checkpoint), **figures, **episodes})
         return
     cells = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in figures.values()]
     write_table(list(figures), [cells], right=figures)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from vmpo_tui.screens.base import TABS, RunScreen
+from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.duals import Duals
 from vmpo_tui.screens.log import Log
+from vmpo_tui.screens.robot import Robot
 
 __all__ = ["SCREENS", "TABS", "RunScreen"]
 
-SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Duals, Log)
+SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Charts, Duals, Robot, Log)
 """In the order of their digits; a test holds them against `TABS`."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 from textual.widgets import RichLog
 
 from vmpo_tui.diagnosis import Diagnosis, Severity
-from vmpo_tui.run_view import LogLine, RunView, Series
+from vmpo_tui.plotting.smoothing import Smoothed
+from vmpo_tui.run_view import LogLine, RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.log import log_text
 from vmpo_tui.widgets.chart import Chart, Curve
 from vmpo_tui.widgets.findings import FindingLine
 from vmpo_tui.widgets.gauge import Gauge
+from vmpo_tui.widgets.robot import RobotTile
 from vmpo_tui.widgets.tile import Tile
 
 # Label, metrics that it may stand for (continuous, discrete), whether its history is drawn logarithmically.
@@ -39,8 +40,8 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("E-step", ("estep/kl",)),
 )
 LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
-SMOOTHING = 0.05
-"""Weight of a new episode in the smoothed return curve."""
+SMOOTHED_EPISODES = 20
+"""How many the smoothed return is about the mean of."""
 
 
 class Dashboard(RunScreen):
@@ -52,7 +53,7 @@ class Dashboard(RunScreen):
     def __init__(self) -> None:
         super().__init__()
         self._logged = 0
-        self._smooth = SmoothedReturn()
+        self._smooth = Smoothed(SMOOTHED_EPISODES)
         self._diagnosis = Diagnosis()
 
     def compose_body(self) -> ComposeResult:
@@ -72,10 +73,12 @@ class Dashboard(RunScreen):
                     for label, _, logarithmic in TILES:
                         yield Tile(label, logarithmic=logarithmic)
         yield FindingLine(id="finding")
-        log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
-        log.border_title = "events"
-        log.can_focus = False
-        yield log
+        with Horizontal(id="foot"):
+            log = RichLog(id="events", max_lines=500, wrap=False, markup=False, highlight=False)
+            log.border_title = "events"
+            log.can_focus = False
+            yield log
+            yield RobotTile(id="robot-tile")
 
     def on_resize(self) -> None:
         """Keep the newest event in sight."""
@@ -94,6 +97,7 @@ class Dashboard(RunScreen):
             tile.set_class(name is None and bool(view.latest), "absent")
             tile.show(DISCRETE_LABELS.get(name or "", label), view.history.metrics.get(name or ""))
         self._show_log(view.log)
+        self.query_one(RobotTile).show(view)
         findings = self._diagnosis.of(view)
         self.query_one(FindingLine).show([one for one in findings if one.severity > Severity.NOTE])
 
@@ -101,12 +105,13 @@ class Dashboard(RunScreen):
         history = view.history
         episodes = history.episodes
         curves = (
-            Curve(episodes.x, episodes.y, "chart--raw"),
-            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth"),
+            Curve(episodes.x, episodes.y, "chart--raw", pyramid=episodes.pyramid, faint=True),
+            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth", pyramid=self._smooth.pyramid),
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)
-        chart.show(curves, x_end=float(max(view.env_steps, 1)))
+        markers = tuple(float(marker.env_steps) for marker in view.markers)
+        chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)
 
     def _show_log(self, lines: tuple[LogLine, ...]) -> None:
         log = self.query_one(RichLog)
@@ -114,22 +119,6 @@ class Dashboard(RunScreen):
         for line in fresh:
             log.write(log_text(line))
             self._logged = line.number
-
-
-class SmoothedReturn:
-    """Exponential moving average that follows a growing series at the cost of its new points."""
-
-    def __init__(self) -> None:
-        self._average = Series()
-
-    def follow(self, series: Series) -> np.ndarray:
-        """Return the average at every point of the series [n]."""
-        average = self._average
-        for index in range(len(average), len(series)):
-            value = float(series.y[index])
-            before = float(average.y[-1]) if len(average) else value
-            average.append(float(series.x[index]), before + SMOOTHING * (value - before))
-        return average.y
 
 
 def _present(view: RunView, names: tuple[str, ...]) -> str | None:

@@ -92,6 +92,18 @@ class LeaveDialog(ChoiceDialog):
     )
 
 
+class ExportDialog(ChoiceDialog):
+    """As what to save the charts that are shown."""
+
+    QUESTION = "save these charts?", "What is visible, into the run's folder: exports."
+    CHOICES = (
+        ("s", "svg", "the picture, as SVG"),
+        ("c", "csv", "the points, as CSV"),
+        ("j", "json", "the points, as JSON"),
+        ("esc", "", "nothing"),
+    )
+
+
 class HelpDialog(ModalScreen[None]):
     """Every key, generated from the bindings."""
 

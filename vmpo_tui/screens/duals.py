@@ -182,7 +182,9 @@ def _id(prefix: str, metric: str) -> str:
 def _curve(view: RunView, metric: str, colour: str, scale: float = 1.0) -> Curve:
     """A metric's history; empty where the run has none."""
     series = view.history.metrics.get(metric) or Series()
-    return Curve(series.x, series.y * scale if scale != 1.0 else series.y, f"dual--{colour}")
+    if scale != 1.0:
+        return Curve(series.x, series.y * scale, f"dual--{colour}")
+    return Curve(series.x, series.y, f"dual--{colour}", pyramid=series.pyramid)
 
 
 def _level(curve: Curve, value: float | None) -> Curve:

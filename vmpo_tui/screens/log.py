@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.widgets import Input, RichLog
 
 from vmpo_tui.run_view import LogLine, RunView
-from vmpo_tui.screens.base import RunScreen
+from vmpo_tui.screens.base import RunScreen, filter_pattern
 from vmpo_tui.text import si
 
 LOG_STYLES = {"info": "", "score": "bold", "good": "green", "warning": "yellow", "error": "bold red"}
@@ -76,11 +76,8 @@ class Log(RunScreen):
         self.query_one("#lines").focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter as one types; a regular expression that is not complete yet is taken as text."""
-        try:
-            self._pattern = re.compile(event.value, re.IGNORECASE) if event.value else None
-        except re.error:
-            self._pattern = re.compile(re.escape(event.value), re.IGNORECASE)
+        """Filter as one types."""
+        self._pattern = filter_pattern(event.value)
         log = self.query_one("#lines", RichLog)
         log.border_subtitle = "filtered" if self._pattern else ""
         log.clear()

@@ -8,6 +8,8 @@ from vmpo_tui.widgets.lines import Lines, Span
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 FULL_SCALE = 2.0
 """Ratio of value to bound at the right end; the bound stands in the middle."""
+ROUNDING = 1.01
+"""Ratio up to which a bound counts as kept: the exact temperature meets the E-step's to a rounding error."""
 
 
 class Gauge(Lines):
@@ -44,7 +46,7 @@ class Gauge(Lines):
         return [[label, *bar, (figures, "gauge--label")]]
 
     def _bar(self, ratio: float, width: int) -> list[Span]:
-        state = "kept" if ratio <= 1.0 else "near" if ratio <= 1.5 else "broken"
+        state = "kept" if ratio <= ROUNDING else "near" if ratio <= 1.5 else "broken"
         eighths = round(min(1.0, max(0.0, ratio / FULL_SCALE)) * width * 8)
         full, part = divmod(eighths, 8)
         filled = EIGHTHS[8] * full + (EIGHTHS[part] if part else "")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from engine.events import AdvantageHistogram
+from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.arrays import Floats, Mask
+from vmpo_tui.plotting.markers import BRAILLE, texts
+from vmpo_tui.plotting.ticks import ticks as round_numbers
 from vmpo_tui.text import tick_labels
-from vmpo_tui.widgets import raster
 from vmpo_tui.widgets.lines import Lines, Span
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
@@ -87,10 +90,10 @@ class Histogram(Lines):
 class _Cells:
     """Decides what each cell of the plot shows."""
 
-    def __init__(self, heights: raster.Floats, line: raster.Mask, threshold: int) -> None:
+    def __init__(self, heights: Floats, line: Mask, threshold: int) -> None:
         self._eighths = np.rint(heights * 8).astype(int)
-        self._codes = raster.texts(raster.braille(line))
-        self._taken = raster.occupied(line)
+        self._codes = texts(BRAILLE.encode(line))
+        self._taken = BRAILLE.occupied(line)
         self._threshold = threshold
 
     def line(self, above: int, row: int) -> list[Span]:
@@ -114,7 +117,7 @@ class _Cells:
         return EIGHTHS[filled], f"histogram--{kind}"
 
 
-def resampled(shares: raster.Floats, columns: int) -> raster.Floats:
+def resampled(shares: Floats, columns: int) -> Floats:
     """Shares per bin [bins] as they stand over ``columns`` equal columns; the area under them stays."""
     edges = np.linspace(0.0, len(shares), columns + 1)
     cumulative = np.concatenate([[0.0], np.cumsum(shares)])
@@ -127,7 +130,7 @@ def _axis(low: float, high: float, columns: int) -> str:
     line = [" "] * (LABEL_WIDTH + columns)
     line[LABEL_WIDTH - 1] = "└"
     free_from = LABEL_WIDTH
-    ticks = raster.ticks(low, high, max(2, columns // 10))
+    ticks = round_numbers(low, high, max(2, columns // 10))
     for tick, label in zip(ticks, tick_labels(ticks), strict=True):
         place = LABEL_WIDTH + int((tick - low) * columns / (high - low))
         start = min(max(LABEL_WIDTH, place - len(label) // 2), len(line) - len(label))

@@ -30,13 +30,17 @@ class Lines(Widget):
         """Return at most ``height`` lines of at most ``width`` cells each."""
         raise NotImplementedError
 
+    def strips(self, width: int, height: int) -> list[Strip]:
+        """Return exactly ``height`` lines of exactly ``width`` cells each."""
+        strips = [self._strip(spans, width) for spans in self.draw(width, height)[:height]]
+        return strips + [self._strip((), width)] * (height - len(strips))
+
     def redraw(self) -> None:
         """Draw everything, and refresh what changed."""
         width, height = self.size
         if not self.is_attached or width <= 0 or height <= 0:
             return
-        strips = [self._strip(spans, width) for spans in self.draw(width, height)[:height]]
-        strips += [self._strip((), width)] * (height - len(strips))
+        strips = self.strips(width, height)
         before, self._strips = self._strips, strips
         if len(before) != height:
             self.refresh()

@@ -79,6 +79,8 @@ class StatusBar(Lines):
         if self._frozen:
             spans.append(("  display frozen", "status--held"))
         spans.append((f"  {view.env_id}", "status--strong"))
+        if restarts := int(view.latest.get("env/restarts", 0)):
+            spans.append((f"  {restarts:,} env {'restart' if restarts == 1 else 'restarts'}", "status--held"))
         if view.backend:
             spans.append((f"  {view.backend}, {view.num_envs} envs, seed {view.seed}", "status--muted"))
         return spans

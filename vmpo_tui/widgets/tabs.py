@@ -56,13 +56,15 @@ class ScreenTabs(Lines):
         return [[*tabs, (f"{cost:>{room}}" if len(cost) < room else "", "tabs--other")]]
 
     def _texts(self, width: int) -> list[tuple[str, str]]:
-        texts = [(label, f" {key} {label} ") for key, label in self._entries]
-        if sum(len(text) for _, text in texts) <= width:
-            return texts
-        return [
-            (label, f" {key} {label} " if label == self._current else f" {key} ")
-            for key, label in self._entries
-        ]
+        """Return each label with its text: named, or the current one named, or digits alone."""
+        everyone = {label for _, label in self._entries}
+        for named in (everyone, {self._current}):
+            texts = [
+                (label, f" {key} {label} " if label in named else f" {key} ") for key, label in self._entries
+            ]
+            if sum(len(text) for _, text in texts) <= width:
+                return texts
+        return [(label, f" {key} ") for key, label in self._entries]
 
     def on_click(self, event: events.Click) -> None:
         """Ask for the screen under the pointer."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.markers import BRAILLE, texts
+from vmpo_tui.plotting.scales import LINEAR, LOG
 from vmpo_tui.run_view import Series
 from vmpo_tui.text import number
-from vmpo_tui.widgets import raster
 from vmpo_tui.widgets.lines import Lines, Span
 
 
@@ -53,12 +55,12 @@ def sparkline(series: Series, width: int, height: int, *, logarithmic: bool = Fa
         height: rows.
         logarithmic: draw log10 of the positive values; others leave gaps.
     """
-    x, y = series.x, series.y
-    if logarithmic:
-        y = np.log10(y, where=y > 0, out=np.full_like(y, np.nan))
-    finite = y[np.isfinite(y)]
+    x, y, scale = series.x, series.y, LOG if logarithmic else LINEAR
+    heights = scale.forward(y)
+    finite = heights[np.isfinite(heights)]
     if not len(finite):
         return [" " * width] * height
     bottom, top = raster.padded_range(float(finite.min()), float(finite.max()))
     window = raster.Window(float(x[0]), max(float(x[-1]), float(x[0]) + 1.0), bottom, top)
-    return raster.texts(raster.braille(raster.curve(x, y, window, width, height)))
+    dots = raster.curve(x, y, window, width, height, scale=scale, pyramid=series.pyramid)
+    return texts(BRAILLE.encode(dots))

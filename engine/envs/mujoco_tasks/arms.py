@@ -17,6 +17,7 @@ class Reacher(Task):
     xml = "reacher.xml"
     frame_skip = 2
     noise = 0.1
+    state_columns = 8
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
@@ -53,6 +54,7 @@ class Pusher(Task):
     xml = "pusher_v5.xml"
     frame_skip = 5
     noise = 0.005
+    state_columns = 14
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
@@ -107,6 +109,7 @@ class InvertedDoublePendulum(Task):
 
     xml = "inverted_double_pendulum.xml"
     frame_skip = 5
+    state_columns = 8
     noise = 0.1
     gaussian_velocity = True
 

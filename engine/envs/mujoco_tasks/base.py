@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import mujoco
@@ -40,6 +41,9 @@ class Task(abc.ABC):
     """Scale of the reset noise."""
     gaussian_velocity: ClassVar[bool] = False
     """Whether initial velocities are normal (scaled by ``noise``) instead of uniform."""
+    state_columns: int | None = None
+    """Leading columns of an observation that follow from positions and velocities alone; None is all.
+    MuJoCo derives the others, which lag the state by a substep."""
     contact_forces: ClassVar[bool] = False
     """Whether the task reads ``cfrc_ext``; its batch must then be persistent."""
 
@@ -68,9 +72,9 @@ class Task(abc.ABC):
             return qpos, self.noise * rng.standard_normal(size)
         return qpos, rng.uniform(-self.noise, self.noise, size)
 
-    def forget(self) -> None:
-        """Clear states and, unlike a write to the states, divergences."""
-        self.batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+    def forget(self, indices: Sequence[int] | None = None) -> None:
+        """Clear states and, unlike a write to the states, divergences: of some simulations or of all."""
+        self.batch.reset(indices, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
 
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Take note that simulations ``indices`` were put into a new state: without forces."""
@@ -96,7 +100,7 @@ class Locomotion(Task):
     def placed(self, indices: NDArray[np.intp]) -> None:
         """Measure velocities from the new positions."""
         super().placed(indices)
-        self.position = self.measure_position()
+        self.position[indices] = self.measure_position()[indices]
 
     def measure_position(self) -> Floats:
         """Return a new array of positions along x [N]."""

@@ -22,6 +22,7 @@ class Ant(Locomotion):
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
+        self.state_columns = self.qpos.shape[1] - 2 + self.qvel.shape[1]
         self._body_position: Floats = batch.bind("xpos")
 
     def measure_position(self) -> Floats:
@@ -61,6 +62,7 @@ class _Humanoid(Task):
 
     def __init__(self, model: Any, batch: Batch) -> None:
         super().__init__(model, batch)
+        self.state_columns = self.qpos.shape[1] - 2 + self.qvel.shape[1]
         inertia, velocity = batch.bind("cinert"), batch.bind("cvel")
         count = batch.nsim
         self._observed: tuple[Floats, ...] = (

@@ -1,0 +1,46 @@
+"""A picture as characters: four samples a cell, drawn as a quadrant character in two colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vmpo_tui.robot.render import Picture
+
+ROWS, COLUMNS = 2, 2
+"""Samples of a cell."""
+SAMPLE_ASPECT = 0.5
+"""Width of a sample over its height, in cells twice as high as wide."""
+QUADRANTS = np.array([ord(character) for character in " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"], "<u4")
+"""Characters by their filled quadrants: 1 upper left, 2 upper right, 4 lower left, 8 lower right."""
+_BITS = np.array((1, 2, 4, 8))
+_LUMINANCE = np.array((0.299, 0.587, 0.114), np.float32)
+_STEP = 4
+"""Colours are rounded to multiples of this: neighbouring cells share them, and a terminal is sent less."""
+
+
+def encode(picture: Picture) -> tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return character codes [h, w], foregrounds and backgrounds [h, w, 3] of a picture [2h, 2w, 3].
+
+    The brighter samples of a cell are its foreground, the others its background, each in their mean colour.
+    """
+    height, width = picture.shape[0] // ROWS, picture.shape[1] // COLUMNS
+    samples = picture.reshape(height, ROWS, width, COLUMNS, 3).swapaxes(1, 2).reshape(height, width, 4, 3)
+    light = samples @ _LUMINANCE
+    middle = (light.max(2) + light.min(2)) / 2
+    bright = light > middle[..., None]
+    share = bright[..., None]
+    total = samples.sum(2, dtype=np.float32)
+    above = (samples * share).sum(2, dtype=np.float32)
+    count = bright.sum(2)[..., None]
+    front = above / np.maximum(count, 1)
+    back = (total - above) / (4 - count)
+    flat = (np.abs(front - back).max(2) < _STEP) | (count[..., 0] == 0)
+    back[flat] = total[flat] / 4
+    front[flat] = back[flat]
+    codes = QUADRANTS[(bright * ~flat[..., None]) @ _BITS]
+    return codes, _rounded(front), _rounded(back)
+
+
+def _rounded(colours: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return ((colours / _STEP).round() * _STEP).clip(0, 255).astype(np.uint8)

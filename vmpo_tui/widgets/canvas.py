@@ -1,0 +1,70 @@
+"""A widget that shows pictures: samples in, coloured quadrant characters out."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from vmpo_tui.robot import cells
+from vmpo_tui.robot.camera import Raster
+from vmpo_tui.robot.render import Picture
+from vmpo_tui.widgets.lines import Lines
+
+_STYLES_KEPT = 16_384
+
+
+class Canvas(Lines):
+    """Draws whatever `picture` returns; where it is None, the lines of `draw`."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._pairs: dict[int, Style] = {}
+
+    def picture(self, raster: Raster) -> Picture | None:
+        """Return the picture for a raster, four samples a cell."""
+        raise NotImplementedError
+
+    def strips(self, width: int, height: int) -> list[Strip]:
+        """Return the picture's lines."""
+        raster = Raster(height * cells.ROWS, width * cells.COLUMNS, cells.SAMPLE_ASPECT)
+        picture = self.picture(raster)
+        if picture is None:
+            return super().strips(width, height)
+        if len(self._pairs) > _STYLES_KEPT:
+            self._pairs.clear()
+        codes, front, back = cells.encode(picture)
+        pairs = _packed(front) << 24 | _packed(back)
+        return [
+            self._line(row.tobytes().decode("utf-32-le"), pair)
+            for row, pair in zip(codes, pairs, strict=True)
+        ]
+
+    def _line(self, text: str, pairs: np.ndarray) -> Strip:
+        """Return a line, cut where its colours [w] change."""
+        borders = [0, *(np.flatnonzero(pairs[1:] != pairs[:-1]) + 1).tolist()]
+        keys = pairs[borders].tolist()
+        ends = [*borders[1:], len(text)]
+        return Strip(
+            [
+                Segment(text[start:end], self._pair(key))
+                for start, end, key in zip(borders, ends, keys, strict=True)
+            ],
+            len(text),
+        )
+
+    def _pair(self, key: int) -> Style:
+        """Return the style of two packed colours; making one anew costs more than all the rest of a cell."""
+        style = self._pairs.get(key)
+        if style is None:
+            front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (key >> 24, key & 0xFFFFFF))
+            style = self._pairs[key] = Style.from_color(front, back)
+        return style
+
+
+def _packed(colours: np.ndarray) -> np.ndarray:
+    """Return RGB bytes [..., 3] as one number each."""
+    red, green, blue = np.moveaxis(colours.astype(np.int64), -1, 0)
+    return np.asarray(red << 16 | green << 8 | blue)
