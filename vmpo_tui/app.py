@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
@@ -18,17 +18,27 @@ from vmpo_tui import run_view
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
-from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, HelpDialog, LeaveDialog, StopDialog
-from vmpo_tui.session import Source
+from vmpo_tui.screens.dialogs import (
+    ChoiceDialog,
+    FailureDialog,
+    HandOverDialog,
+    HelpDialog,
+    LeaveDialog,
+    StopDialog,
+)
+from vmpo_tui.screens.runs import Runs
+from vmpo_tui.session import NoRun, Source
+from vmpo_tui.steering import Steering
 from vmpo_tui.terminal import Output, terminal_is_gone
 from vmpo_tui.widgets.tabs import ScreenTabs
+from vmpo_tui.wishes import Wish
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
 
 
-class VmpoApp(App[int]):
+class VmpoApp(Steering):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
@@ -39,7 +49,8 @@ class VmpoApp(App[int]):
     def __init__(self, session: Source, output: Output | None = None) -> None:
         super().__init__()
         self.session = session
-        self.view = run_view.RunView()
+        self.view = run_view.RunView(state="idle" if isinstance(session, NoRun) else "starting")
+        self.wish: Wish | None = None
         self._output = output
         self._signal: int | None = None
         self._pace = Pace()
@@ -50,11 +61,12 @@ class VmpoApp(App[int]):
         self._failure_shown = False
 
     def on_mount(self) -> None:
-        """Show the dashboard, then start the engine."""
+        """Show the dashboard, or the list of runs where there is none; then start the engine."""
         for kind in SCREENS:
             self.install_screen(kind(), kind.LABEL)
-        self.push_screen(SCREENS[0].LABEL)
+        self.push_screen(Runs.LABEL if self.view.state == "idle" else SCREENS[0].LABEL)
         self.call_after_refresh(self.session.start)
+        self.call_after_refresh(self.show_now)
         self.set_interval(REFRESH_SECONDS, self.refresh_view)
 
     def refresh_view(self) -> None:
@@ -67,7 +79,7 @@ class VmpoApp(App[int]):
         self._behind |= bool(events)
         at_once = any(not isinstance(event, UpdateCompleted) for event in events)
         if self._behind and (self._pace.due(time.monotonic(), time.thread_time()) or at_once):
-            self._show()
+            self.show_now()
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
@@ -88,7 +100,8 @@ class VmpoApp(App[int]):
         self._part("leave" if self.session.attached else "save")
         self.session.end_process_when_over(self.exit_code())
 
-    def _show(self) -> None:
+    def show_now(self) -> None:
+        """Draw what is known."""
         self._behind = False
         for screen in self.screen_stack:  # a dialog may be in front
             if isinstance(screen, RunScreen) and screen.is_mounted:
@@ -98,40 +111,16 @@ class VmpoApp(App[int]):
         """Switch to a numbered screen."""
         if isinstance(self.screen, RunScreen) and label != self.screen.LABEL:
             self.switch_screen(label)
-            self.call_after_refresh(self._show)
+            self.call_after_refresh(self.show_now)
 
     def on_screen_tabs_chosen(self, event: ScreenTabs.Chosen) -> None:
         """Switch to the screen that was clicked."""
         self.action_show_screen(event.label)
 
-    def action_toggle_pause(self) -> None:
-        """Pause or go on; the screen says so once the engine has."""
-        if self.view.held or self.view.state == "pausing":
-            self.session.send(commands.Resume())
-        else:
-            self.session.send(commands.Pause())
-            self.view = run_view.request_pause(self.view)
-        self._show()
-
-    def action_evaluate(self) -> None:
-        """Evaluate after the current iteration."""
-        self._request(commands.EvaluateNow(), "evaluation requested")
-
-    def action_checkpoint(self) -> None:
-        """Save after the current iteration."""
-        self._request(commands.CheckpointNow(), "checkpoint requested")
-
-    def action_step_once(self) -> None:
-        """Run one iteration of a paused run."""
-        if self.view.state == "paused":
-            self.session.send(commands.StepOnce())
-        else:
-            self.notify("pause first (space); then n runs one iteration", timeout=3)
-
     def action_freeze(self) -> None:
         """Hold the display still, or follow again."""
         self._frozen = not self._frozen
-        self._show()
+        self.show_now()
 
     def action_help(self) -> None:
         """List the keys: the screen's own, then those that work everywhere."""
@@ -167,7 +156,19 @@ class VmpoApp(App[int]):
             self._interrupts = 0
             return
         self._part(choice)
-        self._show()
+        self.show_now()
+
+    def on_runs_wanted(self, event: Runs.Wanted) -> None:
+        """Leave this run for another one; where this process trains it, ask what becomes of it."""
+        self.wish = event.wish
+        if self.session.attached or self.view.over or not self.session.running:
+            self.exit(self.exit_code())
+        else:
+            self.push_screen(HandOverDialog(), self._hand_over)
+
+    def _hand_over(self, choice: str | None) -> None:
+        self.wish = self.wish if choice else None
+        self._stop(choice)
 
     def _part(self, choice: str) -> None:
         """Part from the run: leave, detach, save or discard; nothing is drawn, a signal may have come."""
@@ -179,14 +180,6 @@ class VmpoApp(App[int]):
         else:
             self.session.send(commands.Stop(save=choice == "save"))
         self.view = run_view.request_stop(self.view)
-
-    def _request(self, command: commands.Command, text: str) -> None:
-        if self.view.over:
-            self.notify("the run is over", timeout=3)
-            return
-        self.session.send(command)
-        self.view = run_view.note(self.view, text)
-        self._show()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action in the command palette."""

@@ -26,7 +26,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
     TITLE_TEXT: ClassVar[str]
     HINT: ClassVar[str] = "enter accepts   tab next field   esc leaves things as they are"
     DEFAULT_CSS = (
-        DIALOG_CSS.format(name="Form", width=86, colour="$primary")
+        DIALOG_CSS.format(name="Form", width=104, colour="$primary")
         + """
     Form > Vertical { padding: 0 2; border-subtitle-color: $text-muted; }
     Form VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; padding-top: 1; }

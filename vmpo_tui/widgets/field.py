@@ -27,9 +27,9 @@ class Field(Horizontal):
 
     DEFAULT_CSS = """
     Field { height: 1; }
-    Field .label { width: 24; color: $text-muted; }
+    Field .label { width: 25; color: $text-muted; }
     Field .label.-focused { color: $text; text-style: bold; }
-    Field Input { width: 16; border: none; height: 1; padding: 0 1; background: $boost; }
+    Field Input { width: 26; border: none; height: 1; padding: 0 1; background: $boost; }
     Field Input:focus { background: $primary 30%; }
     Field .note { width: 1fr; padding-left: 2; color: $text-muted; height: 1; text-overflow: ellipsis;
                   text-wrap: nowrap; }
