@@ -30,14 +30,21 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
         + """
     Form > Vertical { padding: 0 2; border-subtitle-color: $text-muted; }
     Form VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; padding-top: 1; }
+    Form .whole { display: none; color: $text-muted; height: 2; padding-top: 1; }
+    Form.-narrow .whole { display: block; }
     Form .about { color: $text-muted; height: auto; padding-top: 1; }
     """
     )
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     BINDINGS = [
         Binding("escape", "leave", "leave things as they are", id="form.leave"),
         Binding("down", "app.focus_next", "next field", show=False, id="form.next"),
         Binding("up", "app.focus_previous", "previous field", show=False, id="form.previous"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._notes: Mapping[str, Note] = {}
 
     def compose(self) -> ComposeResult:
         """Yield the fields in a box."""
@@ -49,6 +56,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
                 yield Static(Text(printable(about)), classes="about")
             with VerticalScroll(can_focus=False):
                 yield from self.fields()
+            yield Static(classes="whole", markup=False)
 
     def about(self) -> str:
         """Say what the form is about, above the fields."""
@@ -88,14 +96,21 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
 
     def review(self) -> Field | None:
         """Show what is to be said about every field and return the first one with an error."""
-        notes = self.check(self.values())
+        notes = self._notes = self.check(self.values())
         wrong = None
         for field in self.query(Field):
             note = notes.get(str(field.name), Note(""))
             field.show(note)
             if note.kind == "error" and wrong is None:
                 wrong = field
+        self.on_descendant_focus()
         return wrong
+
+    def on_descendant_focus(self) -> None:
+        """Say in whole what is beside the field that is typed into, where there is no room for it."""
+        chosen = next((field for field in self.query(Field) if field.has_focus_within), None)
+        note = self._notes.get(str(chosen.name)) if chosen is not None else None
+        self.query_one(".whole", Static).update(printable(note.text) if note is not None else "")
 
     def action_leave(self) -> None:
         """Leave things as they are."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine.run_directory import RunInfo
 from vmpo_tui.text import duration, number, printable
 from vmpo_tui.widgets.lines import Lines, Span
@@ -52,7 +54,16 @@ class RunDetails(Lines):
         state = [(f"{run.state}: ", "details--strong"), (MEANINGS.get(run.state, ""), "details--muted")]
         problem = [(printable(run.problem), "details--problem")] if run.problem else state
         return [
-            [(printable(run.env_id), "details--strong"), (f"   {printable(run.path)}", "details--muted")],
+            [
+                (printable(run.env_id), "details--strong"),
+                (f"   {printable(_short(run.path))}", "details--muted"),
+            ],
             [(figures, "details--muted")],
             problem,
         ]
+
+
+def _short(path: Path) -> Path:
+    """Return a path as it can be typed from here."""
+    here, whole = Path.cwd(), path.absolute()
+    return whole.relative_to(here) if whole.is_relative_to(here) else whole

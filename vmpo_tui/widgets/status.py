@@ -21,7 +21,7 @@ SYMBOLS = {
 }
 
 
-IDLE = "no run is shown yet: begin a new one (n), go on with one (r), or watch one (enter)"
+IDLE = "no run is shown yet   n begins a new one   enter opens one"
 
 
 class StatusBar(Lines):
