@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import shutil
 from collections.abc import Iterable, Mapping
@@ -27,12 +26,12 @@ from torch import Tensor
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
 from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, sync_directory, write_durably
-from engine.manifest import CONFIG, MANIFEST, STATE, TENSORS, describe_parts, verify
+from engine.generations import MANIFEST, NAME, generations, order
+from engine.manifest import CONFIG, STATE, TENSORS, describe_parts, verify
 
 POINTERS = ("last", "best")
 MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
 """What loading a sound checkpoint of something else raises."""
-_NAME = re.compile(r"(?P<steps>\d{1,19})(-(?P<serial>\d{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +107,27 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    if path.absolute().parent.name == "checkpoints" and _NAME.fullmatch(path.name) and path.is_dir():
+    if path.absolute().parent.name == "checkpoints" and NAME.fullmatch(path.name) and path.is_dir():
         return path
     if not path.is_dir():
         raise CheckpointError(
             f"{path} does not exist; expected a run directory or a checkpoint (see: vmpo runs)"
         )
     checkpoints = path / "checkpoints" if (path / "checkpoints").is_dir() else path
-    generations = _generations(checkpoints)
-    if not generations:
+    complete = generations(checkpoints)
+    if not complete:
         raise CheckpointError(f"{path} holds no checkpoint yet")
     pointer = checkpoints / which
     try:
         name = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return generations[-1]  # killed before the first one was pointed to
+        return complete[-1]  # killed before the first one was pointed to
     except (OSError, UnicodeDecodeError):
         name = ""
-    if not _NAME.fullmatch(name) or not (checkpoints / name).is_dir():
+    if not NAME.fullmatch(name) or not (checkpoints / name).is_dir():
         raise CheckpointError(
             f"{pointer} is damaged: it names {name[:80]!r}, which is no checkpoint beside it"
-            f"{_offer(reversed(generations))}"
+            f"{_offer(reversed(complete))}"
         )
     return checkpoints / name
 
@@ -136,7 +135,7 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
 def run_of(path: Path) -> Path:
     """Return the run directory that a run directory, or one of its checkpoints, belongs to."""
     whole = path.absolute()
-    inside = whole.parent.name == "checkpoints" and _NAME.fullmatch(whole.name)
+    inside = whole.parent.name == "checkpoints" and NAME.fullmatch(whole.name)
     return whole.parents[1] if inside else path
 
 
@@ -175,10 +174,10 @@ def require_environment(checkpoint: Checkpoint, env_id: str) -> None:
 
 def sound_alternative(path: Path) -> str:
     """Offer, for an error message, the newest generation before this one that verifies."""
-    if not _NAME.fullmatch(path.name):
+    if not NAME.fullmatch(path.name):
         return ""
     return _offer(
-        candidate for candidate in reversed(_generations(path.parent)) if _order(candidate) < _order(path)
+        candidate for candidate in reversed(generations(path.parent)) if order(candidate) < order(path)
     )
 
 
@@ -224,14 +223,14 @@ def _verify_or_remove(path: Path) -> None:
 
 def _free_name(checkpoints: Path, env_steps: int) -> str:
     """Return a name that no checkpoint of the step has."""
-    taken = [serial for steps, serial in map(_order, _generations(checkpoints)) if steps == env_steps]
+    taken = [serial for steps, serial in map(order, generations(checkpoints)) if steps == env_steps]
     return f"{env_steps:012d}-{max(taken) + 1}" if taken else f"{env_steps:012d}"
 
 
 def _point(checkpoints: Path, path: Path, best: bool) -> None:
     """Let `last` name a new checkpoint, and `best` too if it is the best or replaces the best."""
     named = _named(checkpoints, "best")
-    replaced = named is not None and _order(named)[0] == _order(path)[0]
+    replaced = named is not None and order(named)[0] == order(path)[0]
     for pointer in POINTERS if best or replaced else POINTERS[:1]:
         replace_atomically(checkpoints / pointer, path.name.encode())
 
@@ -247,21 +246,6 @@ def _offer(candidates: Iterable[Path]) -> str:
             f"; {candidate} is older and sound, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
         )
     return "; there is no sound one before it"
-
-
-def _order(path: Path) -> tuple[int, int]:
-    """Return steps and serial number of a checkpoint."""
-    match = _NAME.fullmatch(path.name)
-    assert match is not None, f"{path} is not named like a checkpoint"
-    return int(match["steps"]), int(match["serial"] or 1)
-
-
-def _generations(checkpoints: Path) -> list[Path]:
-    """Complete checkpoints, oldest first."""
-    if not checkpoints.is_dir():
-        return []
-    named = (path for path in checkpoints.iterdir() if _NAME.fullmatch(path.name))
-    return sorted((path for path in named if (path / MANIFEST).exists()), key=_order)
 
 
 def _named(checkpoints: Path, pointer: str) -> Path | None:
@@ -287,11 +271,11 @@ def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
     Replaced are earlier ones of the same step and, after going on from an older generation, all later
     ones. Renamed first: what is being removed must not look like a checkpoint.
     """
-    steps = _order(newest)[0]
+    steps = order(newest)[0]
     pointed = {_named(checkpoints, pointer) for pointer in POINTERS}
-    before = [path for path in _generations(checkpoints) if _order(path)[0] < steps]
+    before = [path for path in generations(checkpoints) if order(path)[0] < steps]
     kept = {newest, *before[max(0, len(before) + 1 - keep) :]}
-    for path in _generations(checkpoints):
+    for path in generations(checkpoints):
         if path not in kept | pointed:
             doomed = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
             os.replace(path, doomed)

@@ -7,11 +7,12 @@ for a name that does not exist, the nearest one that does.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -324,12 +325,18 @@ def _parse_scalar(text: str) -> Any:
 
 
 def _replace(name: str, section: Section, content: Mapping[str, Any]) -> Section:
-    hints = typing.get_type_hints(type(section))
+    hints = _hints(type(section))  # type: ignore[arg-type]
     for key in content:
         if key not in hints:
             raise ConfigError(f"unknown setting {name}.{key}{_nearest_key(name, key, hints)}")
     converted = {key: _convert(f"{name}.{key}", value, hints[key]) for key, value in content.items()}
     return dataclasses.replace(section, **converted)  # type: ignore[type-var]
+
+
+@functools.cache
+def _hints(kind: Hashable) -> dict[str, Any]:
+    """Return the types of a section's fields: a list of runs reads hundreds of configurations."""
+    return typing.get_type_hints(kind)
 
 
 def _nearest_key(name: str, key: str, hints: Mapping[str, Any]) -> str:

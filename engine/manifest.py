@@ -18,9 +18,10 @@ from typing import Any
 import torch
 
 from engine.errors import CheckpointError
+from engine.generations import MANIFEST
 
 FORMAT_VERSION = 2
-MANIFEST, TENSORS, STATE, CONFIG = "manifest.json", "tensors.safetensors", "state.json", "config.toml"
+TENSORS, STATE, CONFIG = "tensors.safetensors", "state.json", "config.toml"
 PARTS = (TENSORS, STATE, CONFIG)
 LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "safetensors", "dm_control", "shimmy", "Box2D")
 """Packages whose versions may change the numbers; those that are not installed are left out."""

@@ -189,6 +189,7 @@ class Trainer:
         if missing := self._recorder.truncate_after(self._training.updates):
             self._recorder.emit(Warned(missing))
         discard_recordings_after(self._directory.evaluations, self._training.env_steps)
+        self._write_config()
         return [*reasons, reason] if reason else reasons
 
     def _loop(self) -> None:
@@ -266,11 +267,14 @@ class Trainer:
         before, after = (getattr(getattr(config, section), name) for config in (self.config, changed))
         self.config = changed
         self._training.reconfigure(changed)
-        self._recorder.emit(
-            SettingChanged(key, before, after, self._training.env_steps, self._training.updates)
-        )
+        position = self._training.env_steps, self._training.updates
+        self._recorder.emit(SettingChanged(key, before, after, *position))
+        self._write_config()
+
+    def _write_config(self) -> None:
+        """Have config.toml hold what the run is trained with; failing to is reported."""
         try:
-            self._directory.write_config(changed)
+            self._directory.write_config(self.config)
         except CheckpointError as error:
             self._recorder.emit(Warned(str(error)))
 

@@ -8,10 +8,10 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
@@ -35,6 +35,24 @@ def new_run_name(env_id: str, seed: int) -> str:
     """Return a name such as HalfCheetah-v5-s0-20261123-035629 for a run that starts now."""
     stem = re.sub(r"[^A-Za-z0-9._-]", "-", env_id).lstrip(".")[:48]
     return f"{stem}-s{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def check_name(name: str) -> None:
+    """Refuse what no run may be called.
+
+    Raises:
+        ConfigError: says what a name consists of.
+    """
+    if not NAME_PATTERN.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} is no valid run name: expected 1 to 80 of A-Z a-z 0-9 . _ - without a leading dot"
+        )
+
+
+def _check_path(path: Path) -> None:
+    check_name(path.name)
+    if path.is_symlink():
+        raise ConfigError(f"{path} is a link; name the run directory itself")
 
 
 class RunDirectory:
@@ -61,7 +79,7 @@ class RunDirectory:
             ConfigError: the name is not allowed, or there is a run already.
             CheckpointError: the disk refuses.
         """
-        _check_name(path)
+        _check_path(path)
         directory = cls(path)
         if directory.config.exists() or directory.checkpoints.exists():
             raise ConfigError(f"{path} holds a run already; continue it with: vmpo resume {path}")
@@ -90,7 +108,7 @@ class RunDirectory:
         Raises:
             CheckpointError: there is no run.
         """
-        _check_name(path)
+        _check_path(path)
         directory = cls(path)
         if not directory.config.exists():
             raise CheckpointError(f"{path} is not a run directory: it has no config.toml (see: vmpo runs)")
@@ -185,19 +203,52 @@ class RunInfo:
     """Mean return of the newest evaluation."""
     modified: float
     """Time of the last change, seconds since the epoch."""
+    problem: str = ""
+    """What is wrong with the directory, for the user; empty for a sound one."""
+
+
+class RunList:
+    """The runs under a root, read again only where a file has changed since the last time."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._known: dict[Path, tuple[_Signature, RunInfo | None]] = {}
+
+    def read(self, newest: int | None = None) -> list[RunInfo]:
+        """Describe every run, the most recently changed first.
+
+        Whatever lies there: damaged runs are listed as such; links, names that begin with a dot and
+        everything else are passed over.
+
+        Args:
+            newest: describe only so many, for a first look that costs the same however many there are.
+        """
+        signatures = {path: _signature(RunDirectory(path)) for path in self._directories()}
+        order = sorted(signatures, key=lambda path: signatures[path].modified, reverse=True)
+        self._known = {path: self._describe(path, signatures[path]) for path in order[:newest]}
+        return [run for _, run in self._known.values() if run is not None]
+
+    def _directories(self) -> list[Path]:
+        try:
+            with os.scandir(self.root) as entries:
+                return [
+                    self.root / entry.name
+                    for entry in entries
+                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+                ]
+        except OSError:
+            return []
+
+    def _describe(self, path: Path, signature: _Signature) -> tuple[_Signature, RunInfo | None]:
+        known = self._known.get(path)
+        if known and known[0] == signature:
+            return known
+        return signature, _describe(RunDirectory(path), signature)
 
 
 def list_runs(root: Path) -> list[RunInfo]:
-    """Describe every run under a root, the most recently changed first.
-
-    Whatever lies there: damaged runs are listed as such, links and everything else are passed over.
-    """
-    try:
-        paths = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
-    except OSError:
-        return []
-    runs = [run for path in paths if (run := _describe(path)) is not None]
-    return sorted(runs, key=lambda run: run.modified, reverse=True)
+    """Describe every run under a root, the most recently changed first; see `RunList.read`."""
+    return RunList(root).read()
 
 
 def tail_rows(path: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
@@ -207,52 +258,49 @@ def tail_rows(path: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
         path: what is missing or no regular file (a pipe would never end) has no rows.
         size: bytes to read at most.
     """
+    return [row for line in _tail(path, size) if (row := _row(line)) is not None]
+
+
+def _tail(path: Path, size: int = TAIL_BYTES) -> list[bytes]:
+    """Return the lines in the last part of a file, the last one torn or not."""
     try:
         if not path.is_file():
             return []
         with path.open("rb") as file:
             start = max(0, os.fstat(file.fileno()).st_size - size)
             file.seek(start)
-            lines = file.read(size).splitlines()[1 if start else 0 :]
+            return file.read(size).splitlines()[1 if start else 0 :]
     except OSError:
         return []
-    rows = []
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
 
 
-def _check_name(path: Path) -> None:
-    if not NAME_PATTERN.fullmatch(path.name):
-        raise ConfigError(
-            f"{path.name!r} is no valid run name: expected 1 to 80 of A-Z a-z 0-9 . _ - without a leading dot"
-        )
-    if path.is_symlink():
-        raise ConfigError(f"{path} is a link; name the run directory itself")
-
-
-def _describe(path: Path) -> RunInfo | None:
-    directory = RunDirectory(path)
+def _row(line: bytes) -> dict[str, Any] | None:
     try:
-        if not os.path.lexists(directory.config):
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _describe(directory: RunDirectory, signature: _Signature) -> RunInfo | None:
+    """Describe a run; None for a directory in which nothing of a run is."""
+    path = directory.path
+    try:
+        config = _read_config(directory)
+    except (ConfigError, OSError, RecursionError) as error:
+        traces = (directory.config, directory.metrics, directory.events, directory.checkpoints)
+        if not any(os.path.lexists(trace) for trace in traces):
             return None
-        if not directory.config.is_file() or directory.config.stat().st_size > CONFIG_BYTES:
-            raise ConfigError(f"{directory.config} is not a file of settings")
-        config = Config.from_toml(directory.config)
-    except (ConfigError, OSError, RecursionError):
-        return RunInfo(path.name, path, "damaged", "?", 0, 0, 0, 0, 0.0, None, None, _modified(directory))
-    events = tail_rows(directory.events, EVENT_BYTES)
-    last_row = (tail_rows(directory.metrics) or [{}])[-1]
+        nothing = ("damaged", "?", 0, 0, 0, 0, 0.0, None, None)
+        return RunInfo(path.name, path, *nothing, signature.modified, str(error))
+    events = [row for line in _tail(directory.events, EVENT_BYTES) if (row := _row(line)) is not None]
+    lines = _tail(directory.metrics)
+    last_row: dict[str, Any] = next((row for line in reversed(lines) if (row := _row(line)) is not None), {})
     scores = [score for row in events if (score := _score(row)) is not None]
     return RunInfo(
         name=path.name,
         path=path,
-        state=_state(events, held=directory.held()),
+        state=_state(events, held=signature.held),
         env_id=config.env.id,
         seed=config.run.seed,
         env_steps=max(int(_number(row, "env_steps")) for row in (last_row, *events)),
@@ -261,8 +309,47 @@ def _describe(path: Path) -> RunInfo | None:
         seconds=_number(last_row, "seconds"),
         best_return=max(scores, default=None),
         last_return=scores[-1] if scores else None,
-        modified=_modified(directory),
+        modified=signature.modified,
+        problem=_problem(directory, lines, held=signature.held),
     )
+
+
+def _read_config(directory: RunDirectory) -> Config:
+    if not os.path.lexists(directory.config):
+        raise ConfigError("config.toml is missing: nobody knows its settings")
+    if not directory.config.is_file() or directory.config.stat().st_size > CONFIG_BYTES:
+        raise ConfigError("config.toml is not a file of settings")
+    return Config.from_toml(directory.config)
+
+
+def _problem(directory: RunDirectory, lines: list[bytes], *, held: bool) -> str:
+    """Say what is wrong with a run whose settings can be read."""
+    if not NAME_PATTERN.fullmatch(directory.path.name):
+        return "its name is none that a run may have: rename it"
+    if lines and not held and _row(lines[-1]) is None:  # where a process writes, half a row may be under way
+        return "metrics.jsonl ends in a line that is no row of metrics; it is passed over"
+    return ""
+
+
+class _Signature(NamedTuple):
+    """What changes whenever the description of a run may."""
+
+    modified: float
+    held: bool
+    files: tuple[tuple[int, int, int] | None, ...]
+
+
+def _signature(directory: RunDirectory) -> _Signature:
+    files: list[tuple[int, int, int] | None] = []
+    for path in (directory.config, directory.metrics, directory.events, directory.checkpoints):
+        try:
+            status = path.lstat()
+        except OSError:
+            files.append(None)
+        else:
+            files.append((status.st_mtime_ns, status.st_size, status.st_ino))
+    modified = max((file[0] for file in files[:3] if file), default=0) / 1e9
+    return _Signature(modified, directory.held(), tuple(files))
 
 
 def _number(row: dict[str, Any], key: str) -> float:
@@ -295,11 +382,3 @@ def _state(events: list[dict[str, Any]], *, held: bool) -> str:
         case "RunFailed", _:
             return "failed"
     return "interrupted"
-
-
-def _modified(directory: RunDirectory) -> float:
-    times = []
-    for path in (directory.metrics, directory.events, directory.config):
-        with suppress(OSError):
-            times.append(path.stat().st_mtime)
-    return max(times, default=0.0)

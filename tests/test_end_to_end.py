@@ -13,6 +13,7 @@ import pytest
 
 from engine.sinks.jsonl import read_rows
 from tests.terminal import ROOT, Terminal
+from vmpo_tui.screens import TABS
 
 SETTINGS = (
     "vmpo.rollout_steps=32",
@@ -27,6 +28,16 @@ TINY = (
 )  # fmt: skip
 """A run that is never over by itself; one iteration is 4 x 32 = 128 steps."""
 APPLICATION = "from vmpo_tui.cli import main_tui; main_tui()"
+
+SHOWN = {
+    "2": "dual/temperature",
+    "3": "diagnosis",
+    "4": "return so far",
+    "5": " trained   newest ",
+    "6": "evaluated: ",
+    "1": "duals and health",
+}
+"""A text of each screen that it shows of a run."""
 
 
 class Run:
@@ -53,6 +64,7 @@ def test_a_run_in_a_terminal(tmp_path):
         terminal.wait_for_text("● training  CartPole-v1")
         assert terminal.attributes() != terminal.attributes_before  # keys arrive one by one, unechoed
         _pause_and_ask(terminal, run)
+        _visit_every_screen(terminal)
 
         rows = len(run.rows())
         terminal.press(" ")
@@ -85,6 +97,18 @@ def _pause_and_ask(terminal: Terminal, run: Run) -> None:
     terminal.press("c")
     terminal.wait_for("a checkpoint", lambda: bool(run.checkpoints_asked_for()))
     assert run.rows() == paused_at
+
+
+def _visit_every_screen(terminal: Terminal) -> None:
+    """Each digit leads to its screen, which shows something of the run; help lies over any of them."""
+    assert set(SHOWN) == {key for key, _ in TABS}
+    for key, text in SHOWN.items():
+        terminal.press(key)
+        terminal.wait_for_text(text)
+    terminal.press("?")
+    terminal.wait_for_text("pause or resume training")
+    terminal.press("\x1b")
+    terminal.wait_for("the screen behind the help", lambda: "pause or resume training" not in terminal.text)
 
 
 def _evaluate(run_dir: Path, *, episodes: int) -> dict[str, Any]:

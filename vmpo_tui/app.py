@@ -17,17 +17,25 @@ from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
 from vmpo_tui.screens.charts import Charts
-from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, LeaveDialog, StopDialog
-from vmpo_tui.session import Source
-from vmpo_tui.shell import Shell
+from vmpo_tui.screens.dialogs import (
+    ChoiceDialog,
+    FailureDialog,
+    HandOverDialog,
+    LeaveDialog,
+    StopDialog,
+)
+from vmpo_tui.screens.runs import Runs
+from vmpo_tui.session import NoRun, Source
+from vmpo_tui.steering import Steering
 from vmpo_tui.terminal import Output, terminal_is_gone
+from vmpo_tui.wishes import Wish
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
 
 
-class VmpoApp(Shell):
+class VmpoApp(Steering):
     """Shows a session's run and steers it."""
 
     TITLE = "vmpo-tui"
@@ -36,7 +44,8 @@ class VmpoApp(Shell):
     def __init__(self, session: Source, output: Output | None = None, desk: Desk | None = None) -> None:
         super().__init__(desk)
         self.session = session
-        self.view = run_view.RunView()
+        self.view = run_view.RunView(state="idle" if isinstance(session, NoRun) else "starting")
+        self.wish: Wish | None = None
         self._output = output
         self._signal: int | None = None
         self._pace = Pace(shortest=1.0 / self.desk.settings.frame_rate)
@@ -47,16 +56,15 @@ class VmpoApp(Shell):
         self._failure_shown = False
 
     def on_mount(self) -> None:
-        """Show the screen that was left, or the dashboard, then start the engine."""
+        """Show the screen that was left, or the list of runs where there is none; then start the engine."""
         for kind in SCREENS:
             self.install_screen(screen := kind(), kind.LABEL)
             self.restore(screen)
-        labels = [label for _, label in TABS]
-        left = self.desk.memory.screen
-        self.push_screen(left if left in labels else labels[0])
+        self.push_screen(Runs.LABEL if self.view.state == "idle" else self.desk.screen_among(TABS))
         if self.desk.complaint:
             self.complain(self.desk.complaint)
         self.call_after_refresh(self.session.start)
+        self.call_after_refresh(self.show_now)
         self.set_interval(min(REFRESH_SECONDS, 1.0 / self.desk.settings.frame_rate), self.refresh_view)
 
     def refresh_view(self) -> None:
@@ -71,7 +79,7 @@ class VmpoApp(Shell):
         self._behind |= bool(events)
         at_once = any(not isinstance(event, UpdateCompleted) for event in events)
         if self._behind and (self._pace.due(time.monotonic(), time.thread_time()) or at_once):
-            self._show()
+            self.show_now()
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
@@ -92,8 +100,8 @@ class VmpoApp(Shell):
         self._part("leave" if self.session.attached else "save")
         self.session.end_process_when_over(self.exit_code())
 
-    def _show(self) -> None:
-        """Show the run as it stands."""
+    def show_now(self) -> None:
+        """Draw what is known."""
         self._behind = False
         for screen in self.screen_stack:  # a dialog may be in front
             if isinstance(screen, RunScreen) and screen.is_mounted:
@@ -104,42 +112,18 @@ class VmpoApp(Shell):
         """Switch to a numbered screen."""
         if isinstance(self.screen, RunScreen) and label != self.screen.LABEL:
             self.switch_screen(label)
-            self.call_after_refresh(self._show)
+            self.call_after_refresh(self.show_now)
 
     def action_show_metric(self, metric: str) -> None:
         """Show a metric on the whole screen."""
         self.get_screen("charts", Charts).open_metric(metric, self.view)
         self.action_show_screen("charts")
-        self.call_after_refresh(self._show)
-
-    def action_toggle_pause(self) -> None:
-        """Pause or go on; the screen says so once the engine has."""
-        if self.view.held or self.view.state == "pausing":
-            self.session.send(commands.Resume())
-        else:
-            self.session.send(commands.Pause())
-            self.view = run_view.request_pause(self.view)
-        self._show()
-
-    def action_evaluate(self) -> None:
-        """Evaluate after the current iteration."""
-        self._request(commands.EvaluateNow(), "evaluation requested")
-
-    def action_checkpoint(self) -> None:
-        """Save after the current iteration."""
-        self._request(commands.CheckpointNow(), "checkpoint requested")
-
-    def action_step_once(self) -> None:
-        """Run one iteration of a paused run."""
-        if self.view.state == "paused":
-            self.session.send(commands.StepOnce())
-        else:
-            self.notify("pause first (space); then n runs one iteration", timeout=3)
+        self.call_after_refresh(self.show_now)
 
     def action_freeze(self) -> None:
         """Hold the display still, or follow again."""
         self._frozen = not self._frozen
-        self._show()
+        self.show_now()
 
     def action_stop(self) -> None:
         """Ask how to stop; a run that is over is simply left."""
@@ -170,7 +154,19 @@ class VmpoApp(Shell):
             self._interrupts = 0
             return
         self._part(choice)
-        self._show()
+        self.show_now()
+
+    def on_runs_wanted(self, event: Runs.Wanted) -> None:
+        """Leave this run for another one; where this process trains it, ask what becomes of it."""
+        self.wish = event.wish
+        if self.session.attached or self.view.over or not self.session.running:
+            self.exit(self.exit_code())
+        else:
+            self.push_screen(HandOverDialog(), self._hand_over)
+
+    def _hand_over(self, choice: str | None) -> None:
+        self.wish = self.wish if choice else None
+        self._stop(choice)
 
     def _part(self, choice: str) -> None:
         """Part from the run: leave, detach, save or discard; nothing is drawn, a signal may have come."""
@@ -182,14 +178,6 @@ class VmpoApp(Shell):
         else:
             self.session.send(commands.Stop(save=choice == "save"))
         self.view = run_view.request_stop(self.view)
-
-    def _request(self, command: commands.Command, text: str) -> None:
-        if self.view.over:
-            self.notify("the run is over", timeout=3)
-            return
-        self.session.send(command)
-        self.view = run_view.note(self.view, text)
-        self._show()
 
     def complain(self, text: str) -> None:
         """Say in the log that something of the user's cannot be used."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,11 @@ class Desk:
             return "monochrome"
         chosen = self.memory.theme if self.memory.theme in settings.THEMES else ""
         return self.settings.theme or chosen or "dark"
+
+    def screen_among(self, tabs: Sequence[tuple[str, str]]) -> str:
+        """Return the label of the screen to begin with: the one that was left, else the first."""
+        labels = [label for _, label in tabs]
+        return self.memory.screen if self.memory.screen in labels else labels[0]
 
     def note(self, **changes: Any) -> None:
         """Change what is remembered, for `keep` to write."""

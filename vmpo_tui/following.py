@@ -14,7 +14,16 @@ from typing import Any
 
 from engine.commands import Command
 from engine.errors import CheckpointError
-from engine.events import Event, RunFailed, RunFinished, RunStarted, UpdateCompleted, Warned
+from engine.events import (
+    EvaluationCompleted,
+    Event,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    SettingChanged,
+    UpdateCompleted,
+    Warned,
+)
 from engine.run_directory import RunDirectory
 from engine.sinks.jsonl import event_from_row
 from vmpo_tui.control import send_command
@@ -22,6 +31,7 @@ from vmpo_tui.control import send_command
 SLICE_SECONDS = 0.05
 """What one call of `Follower.drain` may take while there is much to read."""
 BLOCK_BYTES = 1 << 18
+PAST_EVENTS = UpdateCompleted | EvaluationCompleted | SettingChanged
 
 
 class Follower:
@@ -55,6 +65,11 @@ class Follower:
     def running(self) -> bool:
         """Whether there may be more to come."""
         return not self._over
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything that the files held was read at the last `drain`."""
+        return self._caught_up
 
     def drain(self) -> list[Event]:
         """Return what is new; a long history comes in slices, oldest first."""
@@ -133,6 +148,36 @@ class Follower:
             if event is not None:
                 return event
         return None
+
+
+class Past:
+    """What a run had done before it went on from a checkpoint: its curves and markers, as events.
+
+    Raises:
+        CheckpointError: there is no run at the path.
+    """
+
+    def __init__(self, path: Path, env_steps: int) -> None:
+        """Read a run's files.
+
+        Args:
+            path: the run's directory.
+            env_steps: the checkpoint's; what came after it is trained again.
+        """
+        self._follower = Follower(path)
+        self._env_steps = env_steps
+        self.over = False
+        """Whether everything has been read."""
+
+    def drain(self) -> list[Event]:
+        """Return the next slice, oldest first."""
+        events = [event for event in self._follower.drain() if self._belongs(event)]
+        self.over = self._follower.caught_up
+        return events
+
+    def _belongs(self, event: Event) -> bool:
+        steps = _steps(event)
+        return isinstance(event, PAST_EVENTS) and steps is not None and steps <= self._env_steps
 
 
 class Spectator(Follower):

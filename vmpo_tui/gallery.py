@@ -24,6 +24,8 @@ RETURN = "return"
 """The chart of training episodes and evaluations."""
 RETURN_OF_OTHERS = over_runs.TRAINING
 """What stands for it in a run that is read from its metrics."""
+GROUPS = ("dual", "kl", "estep", "policy", "value", "loss", "grad", "train", "eval")
+"""Groups of metrics in the order of their charts: the algorithm's own first."""
 STYLES = tuple(f"run-{index}" for index in range(1, 7))
 """Styles of other runs, in turn."""
 
@@ -125,9 +127,9 @@ class Gallery:
         self._bands.clear()
 
     def names(self) -> list[str]:
-        """Return the name of every chart: the return, what belongs to a group, the rest."""
+        """Return the name of every chart: the return, then group by group, what has none at the end."""
         names = dict.fromkeys(name for run in self._runs() for name in run.names())
-        return sorted(names, key=lambda name: (name != RETURN, "/" not in name))
+        return sorted(names, key=_rank)
 
     def extent(self, axis: str) -> tuple[float, float]:
         """Return the first and the last place of any run on an axis."""
@@ -269,6 +271,14 @@ class Gallery:
         others = [curve for curve in curves if curve.deviation is not None or curve.upper is not None]
         least, most = heights_between(others, *stretch, scale)
         return *raster.padded_range(min(low, least), max(high, most)), clipped
+
+
+def _rank(name: str) -> int:
+    """Return how far back a chart stands."""
+    group, named, _ = name.partition("/")
+    if name == RETURN:
+        return -1
+    return GROUPS.index(group) if group in GROUPS else len(GROUPS) + (not named)
 
 
 def _largest(heights: tuple[float, float]) -> float:

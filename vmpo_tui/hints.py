@@ -37,9 +37,10 @@ HINTS: tuple[Hint, ...] = (
     ),
     Hint(
         "screen.runs",
-        "compare runs, change parameters while this one trains",
+        "all runs: watch, compare, go on, branch off",
         lambda view: view.updates >= 20,
     ),
+    Hint("run.parameters", "change parameters while the run trains", lambda view: view.updates >= 20),
     Hint("run.stop", "leave: the run can go on in the background", lambda view: view.updates >= 20),
     Hint("run.help", "every key there is", lambda view: view.updates >= 3, False),
 )

@@ -7,10 +7,15 @@ from vmpo_tui.app import FAILED, VmpoApp
 from vmpo_tui.desk import Desk
 from vmpo_tui.session import Source
 from vmpo_tui.terminal import stop_signals, terminal_for_the_screen
+from vmpo_tui.wishes import Wish
 
 
-def run_app(session: Source, kind: type[VmpoApp] = VmpoApp, desk: Desk | None = None) -> int:
-    """Open the application and return the exit code; the terminal is restored whatever happens.
+def run_app(
+    session: Source, kind: type[VmpoApp] = VmpoApp, desk: Desk | None = None
+) -> tuple[int, Wish | None]:
+    """Open the application; return the exit code, and what it is to be opened on next, if anything.
+
+    The terminal is restored whatever happens.
 
     Args:
         session: the run.
@@ -25,7 +30,7 @@ def run_app(session: Source, kind: type[VmpoApp] = VmpoApp, desk: Desk | None = 
         if not session.attached:
             session.send(commands.Stop())
         session.join(timeout=60.0)
-        return FAILED
+        return FAILED, None
     if app.view.over:
         session.join(timeout=10.0)  # otherwise left by force: the daemon thread dies with the process
-    return code
+    return code, app.wish

@@ -110,7 +110,7 @@ class RunView:
     """A run as the screens see it."""
 
     state: str = "starting"
-    """starting, training, evaluating, pausing, paused, stopping, finished or failed."""
+    """idle (no run), starting, training, evaluating, pausing, paused, stopping, finished or failed."""
     phase: str = "starting the engine"
     """In plain words, while the state is starting."""
     held: bool = False

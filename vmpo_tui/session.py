@@ -21,6 +21,16 @@ Train = Callable[["Channel"], "RunSummary"]
 """Trains a run to its end over a channel; imports the engine itself, so that the screen comes first."""
 
 
+class Past(Protocol):
+    """What a run did before it went on."""
+
+    over: bool
+    """Whether all of it has been told."""
+
+    def drain(self) -> list[Event]:
+        """Take the next slice."""
+
+
 class Source(Protocol):
     """A run that the screens show and steer: this process's own, or another's."""
 
@@ -54,6 +64,35 @@ class Source(Protocol):
         """End this process a while after the run's part in it, whatever the screens do."""
 
 
+class NoRun:
+    """The source of screens that show no run: there is nothing to see or to steer yet."""
+
+    attached = True
+    live = True
+    running = False
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def drain(self) -> list[Event]:
+        """Return nothing."""
+        return []
+
+    def send(self, command: Command) -> None:
+        """There is nobody to send to."""
+
+    def detach(self) -> None:
+        """Nothing to do."""
+
+    def join(self, timeout: float) -> bool:
+        """Return at once."""
+        del timeout
+        return True
+
+    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+        """Nothing here holds the process up."""
+
+
 class Session:
     """Runs the engine in one plain daemon thread and links it to a front end.
 
@@ -62,10 +101,16 @@ class Session:
     """
 
     attached = False
-    live = True
 
-    def __init__(self, train: Train) -> None:
+    def __init__(self, train: Train, past: Past | None = None) -> None:
+        """Prepare a run.
+
+        Args:
+            train: trains it.
+            past: what it did before, which the screens are told first.
+        """
         self._train = train
+        self._past = past
         self.detached = False
         """Whether another process is to go on with the run."""
         self._channel = SteerableChannel()
@@ -73,12 +118,19 @@ class Session:
         self.summary: RunSummary | None = None
         self.error: BaseException | None = None
 
+    @property
+    def live(self) -> bool:
+        """Whether what comes next happens now, and is no history."""
+        return self._past is None or self._past.over
+
     def start(self) -> None:
         """Start training."""
         self._thread.start()
 
     def drain(self) -> list[Event]:
-        """Take every event since the last call."""
+        """Take every event since the last call; those of the past come first, in slices."""
+        if self._past is not None and not self._past.over:
+            return self._past.drain()
         return self._channel.drain()
 
     def send(self, command: Command) -> None:

@@ -153,7 +153,7 @@ class Shell(App[int]):
     def _keep_lessons(self) -> None:
         self.desk.note(learned=tuple(sorted(self._lessons.learned)))
         self.keep()
-        self._show()
+        self.show_now()
 
     # Words
 
@@ -224,7 +224,7 @@ class Shell(App[int]):
         """Say in the log that something of the user's cannot be used."""
         raise NotImplementedError
 
-    def _show(self) -> None:
+    def show_now(self) -> None:
         """Show the run as it stands."""
         raise NotImplementedError
 
@@ -235,6 +235,7 @@ class Shell(App[int]):
             if isinstance(screen, RunScreen):
                 self.desk.note_screen(kind.LABEL, screen.keep())
         front = [screen.LABEL for screen in self.screen_stack if isinstance(screen, RunScreen)]
-        self.desk.note(screen=front[-1] if front else "")
+        left = front[-1] if front else ""
+        self.desk.note(screen="" if left == "runs" else left)  # one looks there for another run to begin with
         self.keep()
         super().exit(*args, **options)

@@ -32,6 +32,10 @@ class SpectatorApp(VmpoApp):
         """Refuse to step."""
         self._refuse()
 
+    def action_parameters(self) -> None:
+        """Refuse to change settings."""
+        self._refuse()
+
     def action_stop(self) -> None:
         """Leave: there is nothing to ask."""
         self.exit(self.exit_code())

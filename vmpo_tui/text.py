@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 
 SI_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -70,6 +71,28 @@ def age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds // size:,.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+COUNT_SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9}
+MOST_DIGITS = 18
+"""Of a count: what is larger is a slip of the finger."""
+
+
+def parse_count(text: str) -> int:
+    """Read a whole number, also in the notations 1e6, 1_000_000, 500k and 1.5M.
+
+    Raises:
+        ValueError: the text is no whole number; says so to the user.
+    """
+    plain = text.strip()
+    factor = COUNT_SUFFIXES.get(plain[-1:].lower(), 1)
+    try:
+        number = Decimal(plain if factor == 1 else plain[:-1]) * factor
+        if number.adjusted() < MOST_DIGITS and number == number.to_integral_value():
+            return int(number)
+    except ArithmeticError:  # no number, or none that is finite
+        pass
+    raise ValueError(f"{text!r} is not a whole number such as 1000000, 1e6 or 1M")
 
 
 def _is_whole(value: float) -> bool:

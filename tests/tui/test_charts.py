@@ -34,7 +34,7 @@ async def open_charts(pilot: Pilot[int], engine: ScriptedEngine) -> Charts:
     await settle(pilot, engine)
     await pilot.press("2")
     await until(pilot, "the charts", lambda: isinstance(engine.app.screen, Charts))
-    engine.app._show()
+    engine.app.show_now()
     await shown(pilot, "MetricChart")
     return engine.app.screen
 
@@ -250,7 +250,7 @@ def test_before_the_first_update(engine, snap_compare):
         await settle(pilot, engine)
         await pilot.press("2")
         await until(pilot, "the charts", lambda: isinstance(engine.app.screen, Charts))
-        engine.app._show()
+        engine.app.show_now()
         await pilot.pause()
 
     assert snap_compare(engine.app, terminal_size=(120, 40), run_before=before)

@@ -36,7 +36,7 @@ async def begun(pilot: Pilot[int], engine: ScriptedEngine, updates: int = 30) ->
     """Wait until a run is under way and shown."""
     engine.update(updates)
     await until(pilot, "the updates", lambda: engine.app.view.updates == engine.updates)
-    engine.app._show()
+    engine.app.show_now()
     await pilot.pause()
 
 

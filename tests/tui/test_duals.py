@@ -26,7 +26,7 @@ async def open_duals(pilot: Pilot[int], engine: ScriptedEngine) -> None:
     await settle(pilot, engine)
     await pilot.press("3")
     await until(pilot, "the duals", lambda: isinstance(engine.app.screen, Duals))
-    engine.app._show()
+    engine.app.show_now()
     await pilot.pause()
 
 

@@ -98,7 +98,7 @@ async def test_text_from_outside_is_shown_not_obeyed(text):
         for key, label in TABS:
             await pilot.press(key)
             await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
-            engine.app._show()
+            engine.app.show_now()
             await pilot.pause()
             assert unsafe(engine) == []
         engine.say(events.RunFailed(text, text, text, 1, 1, checkpoint=text))

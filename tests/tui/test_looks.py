@@ -27,7 +27,7 @@ def test_screens_in_other_themes(engine, snap_compare, theme, key, label):
         await settle(pilot, engine)
         await pilot.press(key)
         await until(pilot, "the screen", lambda: label == app.screen.id)
-        app._show()
+        app.show_now()
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=before)

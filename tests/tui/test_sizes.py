@@ -29,7 +29,7 @@ async def test_a_storm_of_sizes(engine, key, label):
             await pilot.resize_terminal(width, height)
             engine.update()
             app.refresh_view()
-            app._show()
+            app.show_now()
         await until(pilot, "the last update", lambda: app.view.updates == engine.updates)
         assert "HalfCheetah" in app.screen.query_one(StatusBar).text
 
@@ -44,7 +44,7 @@ async def test_numbers_alone_where_there_is_room_for_nothing_else(engine, size, 
         await until(pilot, "the run", lambda: app.view.score is not None)
         await pilot.press(key)
         await until(pilot, label, lambda: label == app.screen.LABEL)
-        app._show()
+        app.show_now()
         await pilot.pause()
         in_sight = {type(one) for one in app.screen.children if one.region.area and one.display}
         assert in_sight == {Numbers, KeyLine}
@@ -67,7 +67,7 @@ async def test_the_status_says_whole_figures_or_none(engine, width):
         engine.update(30)
         engine.evaluate()
         await until(pilot, "the run", lambda: app.view.score is not None)
-        app._show()
+        app.show_now()
         await pilot.pause()
         bar = app.screen.query_one(StatusBar)
         words = " ".join(

@@ -25,7 +25,7 @@ async def settle(pilot: Pilot[int], engine: ScriptedEngine) -> None:
     app = engine.app
     await until(pilot, "the start", lambda: app.view.state != "starting")
     await until(pilot, "the last update", lambda: app.view.updates == engine.updates)
-    app._show()  # now, whatever the pace
+    app.show_now()  # now, whatever the pace
     await pilot.pause()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.cli_runner import Runner
 from tests.unit.test_curves import write_run
-from vmpo_tui.cli.attach import in_a_browser
+from vmpo_tui.cli.opening import in_a_browser
 from vmpo_tui.cli.serve import viewer_command
 
 

@@ -17,7 +17,7 @@ from vmpo_tui.session import Session
 def run(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VMPO_RUNS", raising=False)
-    monkeypatch.setattr("vmpo_tui.cli.terminal.on_a_terminal", lambda: True)
+    monkeypatch.setattr("vmpo_tui.cli.opening.on_a_terminal", lambda: True)
     runner = Runner(capsys)
     return lambda *arguments: runner(*arguments, app=app, name="vmpo-tui")
 
@@ -29,10 +29,10 @@ def trainer(monkeypatch):
     class Trainer(FakeTrainer):
         made = []
 
-    def run_app(session: Session, **_: object) -> int:
+    def run_app(session: Session, **_: object) -> tuple[int, None]:
         session.start()
         assert session.join(30)
-        return 0
+        return 0, None
 
     monkeypatch.setattr("engine.trainer.Trainer", Trainer)
     monkeypatch.setitem(sys.modules, "vmpo_tui.launch", SimpleNamespace(run_app=run_app))

@@ -137,11 +137,11 @@ def test_a_directory_that_is_no_run_is_refused(run, tmp_path):
         assert err.count("\n") == 1
 
 
-def test_the_application_wants_an_environment(run):
+def test_the_list_of_runs_wants_a_terminal(run):
     code, _, err = run(app=vmpo_tui, name="vmpo-tui")
     assert code == 2
-    assert "vmpo-tui HalfCheetah-v5" in err
-    assert "vmpo envs" in err
+    assert "vmpo-tui needs a terminal" in err
+    assert "`vmpo runs`" in err
 
 
 def test_the_application_wants_a_terminal(run):

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from engine import run_directory
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.run_directory import NAME_PATTERN, RunDirectory, list_runs, new_run_name, runs_root
+from engine.run_directory import NAME_PATTERN, RunDirectory, RunList, list_runs, new_run_name, runs_root
 
 
 def make(path: Path, *events: dict[str, object], rows: int = 0) -> RunDirectory:
@@ -127,6 +128,9 @@ def test_the_list_knows_steps_and_best_score_and_survives_damage(tmp_path: Path)
     assert (runs["good"].env_steps, runs["good"].best_return) == (500_000, 10.0)
     assert runs["damaged"].state == "damaged"
     assert runs["torn"].env_steps == 300
+    assert runs["good"].problem == ""
+    assert "is not valid TOML" in runs["damaged"].problem
+    assert "metrics.jsonl ends in a line that is no row" in runs["torn"].problem
 
 
 def test_no_root_no_runs(tmp_path: Path) -> None:
@@ -210,3 +214,46 @@ def test_links_to_runs_are_not_listed(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     assert [run.name for run in list_runs(tmp_path)] == ["real"]
+
+
+def test_what_is_wrong_with_a_run_is_said(tmp_path: Path) -> None:
+    lost = make(tmp_path / "lost", STARTED, rows=2)
+    lost.config.unlink()
+    named = make(tmp_path / "named", STARTED)
+    named.path.rename(tmp_path / "two words\x1b[31m")
+    odd = make(tmp_path / "odd", STARTED)
+    odd.config.unlink()
+    odd.config.mkdir()
+    problems = {run.name: run.problem for run in list_runs(tmp_path)}
+    assert problems["lost"] == "config.toml is missing: nobody knows its settings"
+    assert problems["two words\x1b[31m"] == "its name is none that a run may have: rename it"
+    assert problems["odd"] == "config.toml is not a file of settings"
+
+
+def test_half_a_row_under_way_is_no_problem(tmp_path: Path) -> None:
+    directory = make(tmp_path / "run", STARTED)
+    directory.metrics.write_text('{"upda')
+    with directory.hold():
+        assert [run.problem for run in list_runs(tmp_path)] == [""]
+
+
+def test_the_list_reads_again_only_what_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second", "third"):
+        make(tmp_path / name, STARTED)
+    described = []
+    describe = run_directory._describe
+    monkeypatch.setattr(
+        run_directory, "_describe", lambda *given: described.append(given[0].path.name) or describe(*given)
+    )
+    runs = RunList(tmp_path)
+    newest = runs.read(newest=1)
+    assert [run.name for run in newest] == described
+    assert len(runs.read()) == 3
+    assert sorted(described) == ["first", "second", "third"]
+    with RunDirectory(tmp_path / "second").events.open("a") as file:
+        file.write('{"event": "RunFailed"}\n')
+    states = {run.name: run.state for run in runs.read()}
+    assert described[3:] == ["second"]
+    assert states == {"first": "interrupted", "second": "failed", "third": "interrupted"}
+    with RunDirectory(tmp_path / "third").hold():
+        assert {run.name: run.state for run in runs.read()}["third"] == "running"

@@ -69,7 +69,7 @@ def test_the_settings_know_the_themes_that_there_are():
         ("[keymap]\nrun.stop = '\\u0007'".replace("'", '"'), "keymap.run.stop: no such key"),
         ("[keymap]\nrun.stop = 'e'", "'e' is taken (everywhere) by run.evaluate: evaluate the policy now"),
         ("[keymap]\nrun.stop = '1'", "'1' is taken (everywhere) by screen.dashboard"),
-        ("[keymap]\nrun.stop = 'p'", "'p' is taken (robot screen) by robot.play"),
+        ("[keymap]\nrun.stop = 'l'", "'l' is taken (robot screen) by robot.newest"),
         ("[keymap]\nrobot.play = 'q'", "line 2: keymap.robot.play: 'q' is taken (robot screen) by run.stop"),
         ("[keymap]\nrun.stop = 'ctrl+p'", "is taken (everywhere) by run.command_palette"),
         ("[keymap]\nchoice.none = 'd'", "'d' is taken (questions)"),
@@ -83,12 +83,17 @@ def test_two_bindings_may_change_places():
     keymap.check({"run.evaluate": ("c",), "run.checkpoint": ("e",)})
 
 
+def test_a_binding_may_keep_a_key_that_a_screen_has_for_itself():
+    keymap.check({"run.step_once": ("n", "f6")})
+
+
 def test_a_key_may_do_different_things_on_different_screens():
     keymap.check({"robot.play": ("o",)})  # outliers on the charts screen
 
 
-def test_nothing_is_on_a_key_twice_unless_somebody_asks_for_it():
-    assert list(keymap.clashes({})) == []
+def test_only_these_keys_of_screens_go_before_keys_that_work_everywhere():
+    pairs = {(first.id, second.id) for first, second, _, _ in keymap.clashes({})}
+    assert pairs == {("run.step_once", "runs.new"), ("run.parameters", "robot.play")}
 
 
 def test_every_binding_has_a_name_of_its_own_and_words():

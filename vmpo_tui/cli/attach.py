@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from engine.errors import ConfigError
 from vmpo_tui.cli import options
 
 
@@ -36,22 +34,15 @@ def watch(run: str, *, read_only: bool = False) -> int:
         CheckpointError: there is no such run.
         ConfigError: this is no terminal.
     """
+    from engine.run_directory import RunDirectory
+    from vmpo_tui.cli.opening import open_screens, require_terminal
     from vmpo_tui.cli.training import find_run
-    from vmpo_tui.following import Follower, Spectator
+    from vmpo_tui.wishes import Watch
 
-    follower = (Spectator if read_only else Follower)(find_run(run))
-    if not (on_a_terminal() or in_a_browser()):
-        raise ConfigError(
-            "attaching needs a terminal; without one, see `vmpo runs` and the run's metrics.jsonl"
-        )
-
-    from vmpo_tui.app import VmpoApp
-    from vmpo_tui.desk import Desk
-    from vmpo_tui.launch import run_app
-    from vmpo_tui.spectator import SpectatorApp
-
-    desk = Desk.of_this_user(remember=not read_only and on_a_terminal())
-    return run_app(follower, SpectatorApp if read_only else VmpoApp, desk)
+    wish = Watch(find_run(run), read_only)
+    RunDirectory.open(wish.run)
+    require_terminal("attaching needs a terminal; without one, see `vmpo runs` and the run's metrics.jsonl")
+    return open_screens(wish)
 
 
 def go_on_without_a_screen(run_dir: Path) -> None:
@@ -70,13 +61,3 @@ def go_on_without_a_screen(run_dir: Path) -> None:
     process.returncode = 0  # it outlives this one on purpose: nobody waits for it
     where = display_path(run_dir)
     typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
-
-
-def on_a_terminal() -> bool:
-    """Return whether there is a terminal to draw on and to read keys from."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def in_a_browser() -> bool:
-    """Return whether `vmpo serve` started this process: what it draws goes through a pipe to a page."""
-    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")

@@ -9,49 +9,36 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from engine.config import Config, RunConfig
+from engine.config import RunConfig
 from engine.presets import PRESETS
+from vmpo_tui import known
+from vmpo_tui.known import matching
 
-ENV_IDS = Path(__file__).with_name("env_ids.txt")
 METRIC_PATTERN = re.compile(r"[A-Za-z0-9._/-]{1,80}")
 PATH_PATTERN = re.compile(r"[A-Za-z0-9._/~-]+")
 
 
 def environments(incomplete: str) -> list[str]:
     """Return environment ids."""
-    return _matching(ENV_IDS.read_text(encoding="ascii").split(), incomplete)
+    return matching(known.environments(), incomplete)
 
 
 def presets(incomplete: str) -> list[str]:
     """Return names of presets."""
-    return _matching((preset.name for preset in PRESETS), incomplete)
+    return matching((preset.name for preset in PRESETS), incomplete)
 
 
 def sinks(incomplete: str) -> list[str]:
     """Return names of optional sinks."""
     choices = next(field for field in dataclasses.fields(RunConfig) if field.name == "sinks").metadata
-    return _matching(choices["choices"], incomplete)
+    return matching(choices["choices"], incomplete)
 
 
 def settings(incomplete: str) -> list[tuple[str, str]]:
     """Return the keys of --set with their defaults; once a key is named, the values that it may have."""
-    default = Config()
-    fields = {
-        f"{section.name}.{entry.name}": (entry, getattr(getattr(default, section.name), entry.name))
-        for section in dataclasses.fields(default)
-        for entry in dataclasses.fields(getattr(default, section.name))
-    }
-    key, named, _ = incomplete.partition("=")
-    if not named:
-        return [(f"{name}=", f"default {fields[name][1]}") for name in _matching(fields, incomplete)]
-    if key not in fields:
-        return []
-    entry, value = fields[key]
-    choices = ("true", "false") if isinstance(value, bool) else entry.metadata.get("choices", ())
-    return [(text, "") for text in _matching((f"{key}={choice}" for choice in choices), incomplete)]
+    return known.settings(incomplete)
 
 
 def runs(incomplete: str) -> list[str]:
@@ -61,9 +48,9 @@ def runs(incomplete: str) -> list[str]:
     if "/" in incomplete:
         stem = incomplete.rpartition("/")[0] + "/"
         paths = (f"{stem}{path.name}" for path in _directories(Path(stem).expanduser()))
-        return _matching((path for path in paths if PATH_PATTERN.fullmatch(path)), incomplete)
+        return matching((path for path in paths if PATH_PATTERN.fullmatch(path)), incomplete)
     found = (path for path in _directories(runs_root()) if (path / "config.toml").is_file())
-    return _matching((path.name for path in found if NAME_PATTERN.fullmatch(path.name)), incomplete)
+    return matching((path.name for path in found if NAME_PATTERN.fullmatch(path.name)), incomplete)
 
 
 def metrics(incomplete: str) -> list[str]:
@@ -72,7 +59,7 @@ def metrics(incomplete: str) -> list[str]:
 
     rows = (tail_rows(path / "metrics.jsonl")[-1:] for path in _directories(runs_root()))
     names = {name for row in rows for name in (row[0] if row else ())}
-    return _matching((name for name in names if METRIC_PATTERN.fullmatch(name)), incomplete)
+    return matching((name for name in names if METRIC_PATTERN.fullmatch(name)), incomplete)
 
 
 def _directories(parent: Path) -> list[Path]:
@@ -80,7 +67,3 @@ def _directories(parent: Path) -> list[Path]:
         return [path for path in parent.iterdir() if path.is_dir()]
     except OSError:
         return []
-
-
-def _matching(names: Iterable[str], incomplete: str) -> list[str]:
-    return sorted(name for name in names if name.startswith(incomplete))

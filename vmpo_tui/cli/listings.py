@@ -21,7 +21,8 @@ def runs(as_json: options.AsJson = False) -> None:
 
     Fields of --json: name, path, state, env_id, seed, env_steps, total_steps (the target), updates, seconds
     (spent training), best_return and last_return (mean return of the best and the newest evaluation, null
-    before the first), modified (time of the last change, seconds since the epoch).
+    before the first), modified (time of the last change, seconds since the epoch), problem (what is wrong
+    with the directory; empty for a sound one).
 
     Examples: `vmpo runs`, `vmpo runs --json | jq '.[] | select(.state == "interrupted") | .name'`
     """

@@ -16,6 +16,7 @@ from engine.errors import BackendUnavailableError, ConfigError
 from engine.presets import config_for
 from vmpo_tui.cli import completion
 from vmpo_tui.cli.entry import show_version
+from vmpo_tui.text import parse_count as text_to_count
 
 _DEFAULTS = Config()
 
@@ -26,22 +27,15 @@ def _default(section: str, key: str) -> str:
 
 
 def parse_count(text: str) -> int:
-    """Read a whole number, also in the notations 1e6 and 1_000_000.
+    """Read a whole number as `vmpo_tui.text.parse_count` does.
 
     Raises:
         typer.BadParameter: the text is no whole number.
     """
     try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.5
-    if not number.is_integer():
-        raise typer.BadParameter(f"{text!r} is not a whole number such as 1000000 or 1e6")
-    return int(number)
+        return text_to_count(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _count(flag: str, section: str, key: str, help_text: str) -> Any:

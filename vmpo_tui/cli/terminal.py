@@ -8,16 +8,13 @@ import typer
 
 from engine.errors import ConfigError
 from vmpo_tui.cli import options
-from vmpo_tui.cli.attach import on_a_terminal, watch
+from vmpo_tui.cli.attach import watch
 from vmpo_tui.cli.training import find_start
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.channel import Channel
     from engine.config import Config
-    from engine.trainer import RunSummary
-    from vmpo_tui.session import Train
 
 app = typer.Typer(name="vmpo-tui", context_settings=options.CONTEXT, pretty_exceptions_enable=False)
 
@@ -42,7 +39,7 @@ def open_application(
     resume: options.ResumeRun = None,
     version: options.Version = False,
 ) -> None:
-    """Train an agent on a screen: watch it learn, steer the run with single keys.
+    """Train an agent on a screen: watch it learn, steer the run with single keys; without ENV, choose a run.
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
@@ -53,7 +50,7 @@ def open_application(
     if resume is not None:
         raise typer.Exit(_resume_on_screen(resume, steps))
     if env_id is None:
-        raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
+        raise typer.Exit(_choose())
     overrides = options.Overrides(
         steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
     )
@@ -63,55 +60,32 @@ def open_application(
     raise typer.Exit(_train_on_screen(settings, run_dir))
 
 
+def _choose() -> int:
+    """Open the application on the list of runs."""
+    from vmpo_tui.cli.opening import open_screens, require_terminal
+    from vmpo_tui.wishes import Choose
+
+    require_terminal("vmpo-tui needs a terminal; without one, see `vmpo train`, `vmpo runs` and `vmpo envs`")
+    return open_screens(Choose())
+
+
 def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
     """Open the application on a new run."""
-    if not on_a_terminal():
-        raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {settings.env.id}`")
-
-    options.check_settings(settings)
-
     from engine.run_directory import new_run_name, runs_root
+    from vmpo_tui.cli.opening import open_screens, require_terminal
+    from vmpo_tui.wishes import TrainNew
 
+    require_terminal(f"vmpo-tui needs a terminal; without one, use `vmpo train {settings.env.id}`")
+    options.check_settings(settings)
     directory = run_dir or runs_root() / new_run_name(settings.env.id, settings.run.seed)
-
-    def train(channel: Channel) -> RunSummary:
-        from engine.trainer import Trainer  # in the engine's thread: the screen comes before torch
-
-        return Trainer(settings, channel=channel).run(directory)
-
-    return _show(train, settings.env.id)
+    return open_screens(TrainNew(settings, directory))
 
 
 def _resume_on_screen(run: str, steps: int | None) -> int:
     """Open the application on a run that goes on; whether it can is checked before the screen opens."""
+    from vmpo_tui.cli.opening import open_screens, require_terminal
+    from vmpo_tui.wishes import GoOn
+
     start, settings = find_start(run, steps)
-    if not on_a_terminal():
-        raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo resume {run}`")
-
-    from engine.checkpoint import run_of
-    from engine.trainer import Trainer
-
-    def train(channel: Channel) -> RunSummary:
-        return Trainer.resume(start, total_steps=steps, channel=channel).run(run_of(start))
-
-    return _show(train, settings.env.id)
-
-
-def _show(train: Train, env_id: str) -> int:
-    """Open the application on a run; once it has closed, say how the run ended."""
-    from vmpo_tui.cli.attach import go_on_without_a_screen
-    from vmpo_tui.cli.headless import write_summary
-    from vmpo_tui.desk import Desk
-    from vmpo_tui.launch import run_app
-    from vmpo_tui.session import Session
-
-    desk = Desk.of_this_user()
-    session = Session(train)
-    code = run_app(session, desk=desk)
-    if session.error is not None:
-        raise session.error
-    if session.detached and session.summary is not None and session.summary.reason == "stopped":
-        go_on_without_a_screen(session.summary.run_dir)
-    elif session.summary is not None:
-        write_summary(session.summary, env_id)
-    return code
+    require_terminal(f"vmpo-tui needs a terminal; without one, use `vmpo resume {run}`")
+    return open_screens(GoOn(start, settings.env.id, steps))

@@ -11,15 +11,18 @@ from vmpo_tui.screens.base import TABS, RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog
+from vmpo_tui.screens.differences import DifferencesDialog
 from vmpo_tui.screens.duals import Duals
+from vmpo_tui.screens.form import Form
 from vmpo_tui.screens.help import HelpDialog
 from vmpo_tui.screens.log import Log
 from vmpo_tui.screens.robot import Robot
 from vmpo_tui.screens.run_picker import RunPicker
+from vmpo_tui.screens.runs import Runs
 
 __all__ = ["DIALOGS", "SCREENS", "TABS", "RunScreen"]
 
-SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Charts, Duals, Robot, Log)
+SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Charts, Duals, Robot, Runs, Log)
 """In the order of their digits; a test holds them against `TABS`."""
 
 DIALOGS: Mapping[str, type[Screen[Any]]] = {
@@ -27,5 +30,7 @@ DIALOGS: Mapping[str, type[Screen[Any]]] = {
     "help": HelpDialog,
     "failure": FailureDialog,
     "choice of runs": RunPicker,
+    "forms": Form,
+    "differences": DifferencesDialog,
 }
 """By what the help calls them."""

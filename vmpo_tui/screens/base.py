@@ -23,6 +23,7 @@ TABS: tuple[tuple[str, str], ...] = (
     ("2", "charts"),
     ("3", "duals"),
     ("4", "robot"),
+    ("5", "runs"),
     ("6", "log"),
 )
 """Key and label of every numbered screen; `vmpo_tui.screens.SCREENS` has their classes."""

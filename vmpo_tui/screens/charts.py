@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -364,8 +364,11 @@ class Charts(RunScreen):
         self.app.push_screen(RunPicker(root, own, self._others.paths), self._overlay)
 
     def _overlay(self, paths: tuple[Path, ...] | None) -> None:
-        if paths is None:
-            return
+        if paths is not None:
+            self.overlay(paths)
+
+    def overlay(self, paths: Sequence[Path]) -> None:
+        """Show other runs behind this one from now on."""
         for error in self._others.choose(paths):
             self.notify(printable(error), severity="error", markup=False)
         self._gallery.overlay(self._others.histories)

@@ -92,6 +92,30 @@ class LeaveDialog(ChoiceDialog):
     )
 
 
+class HandOverDialog(ChoiceDialog):
+    """What becomes of the run that this process trains when another one is opened."""
+
+    QUESTION = "what becomes of this run?", "The screens show one run at a time."
+    CHOICES = (
+        ("b", "detach", "it goes on in the background"),
+        ("s", "save", "save a checkpoint and stop it"),
+        ("esc", "", "stay with it"),
+    )
+
+
+class TrashDialog(ChoiceDialog):
+    """Whether to delete a run."""
+
+    CHOICES = (
+        ("y", "discard", "yes, move it to the trash"),
+        ("esc", "", "keep it"),
+    )
+
+    def __init__(self, name: str) -> None:
+        self.QUESTION = f"delete {printable(name)}?", "It can be brought back with u."  # type: ignore[misc]
+        super().__init__()
+
+
 class ExportDialog(ChoiceDialog):
     """As what to save the charts that are shown."""
 

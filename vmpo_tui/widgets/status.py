@@ -9,6 +9,7 @@ from vmpo_tui.text import duration, number, si
 from vmpo_tui.widgets.lines import Lines, Span
 
 SYMBOLS = {
+    "idle": "○",
     "starting": "◌",
     "training": "●",
     "evaluating": "◆",
@@ -18,6 +19,9 @@ SYMBOLS = {
     "finished": "✔",
     "failed": "✖",
 }
+
+
+IDLE = "no run is shown yet   n begins a new one   enter opens one"
 
 
 class StatusBar(Lines):
@@ -57,6 +61,8 @@ class StatusBar(Lines):
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return both lines, each filling the width."""
+        if self._view.state == "idle":
+            return [[("vmpo-tui", "status--strong"), (f"  {IDLE}"[: max(0, width - 8)], "status--muted")]]
         return [self._what_and_score(width), self._how_far(width)]
 
     def _what_and_score(self, width: int) -> list[Span]:

@@ -1,0 +1,351 @@
+"""Screen 5: every key on runs of a real folder, and what it leads to."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from engine.commands import ChangeSetting, Stop
+from engine.config import Config
+from engine.presets import config_for
+from engine.run_admin import TRASH
+from engine.run_directory import RunDirectory
+from engine.trainer import Trainer
+from tests.tui.scripted_engine import until
+from vmpo_tui.app import VmpoApp
+from vmpo_tui.screens.charts import Charts
+from vmpo_tui.screens.dialogs import HandOverDialog, TrashDialog
+from vmpo_tui.screens.differences import DifferencesDialog
+from vmpo_tui.screens.new_run import NewRunForm
+from vmpo_tui.screens.parameters import Parameters
+from vmpo_tui.screens.run_forms import ForkForm, RenameForm, ResumeForm
+from vmpo_tui.screens.runs import Runs
+from vmpo_tui.session import NoRun
+from vmpo_tui.widgets import run_details
+from vmpo_tui.widgets.field import Field
+from vmpo_tui.widgets.look_line import LookLine
+from vmpo_tui.widgets.run_table import STATES, RunTable
+from vmpo_tui.wishes import GoOn, TrainNew, Watch
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The runs root."""
+    monkeypatch.setenv("VMPO_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("vmpo_tui.screens.new_run.new_run_name", lambda env_id, seed: f"{env_id}-s{seed}-new")
+    return tmp_path / "runs"
+
+
+def make(
+    root, name: str, *, age: float, steps: int = 50_000, best: float = 100.0, **settings: object
+) -> None:
+    """A run that was stopped some seconds ago."""
+    config = Config().updated({"env": {"id": "CartPole-v1"}, "run": {"total_steps": 100_000}})
+    config = config.with_assignments([f"{key}={value}" for key, value in settings.items()])
+    directory = RunDirectory.create(root / name, config)
+    rows = [
+        {"env_steps": steps * n // 5, "updates": n, "seconds": 3.0 * n, "kl/policy": 0.1 * n}
+        for n in range(1, 6)
+    ]
+    directory.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = [
+        {"event": "EvaluationCompleted", "env_steps": steps, "updates": 5, "returns": [best, best]},
+        {"event": "RunFinished", "reason": "stopped", "env_steps": steps, "updates": 5, "seconds": 15.0},
+    ]
+    directory.events.write_text("".join(json.dumps(row) + "\n" for row in told))
+    for path in (directory.config, directory.metrics, directory.events):
+        os.utime(path, (NOW - age, NOW - age))
+
+
+@pytest.fixture
+def app(root, monkeypatch):
+    monkeypatch.setitem(RunTable.__init__.__kwdefaults__, "clock", lambda: NOW)
+    return VmpoApp(NoRun())
+
+
+async def open_runs(pilot: Pilot[int], count: int) -> Runs:
+    app = pilot.app
+    await until(pilot, "the screen", lambda: isinstance(app.screen, Runs))
+    screen = app.screen
+    await until(pilot, "the runs", lambda: screen._read and len(screen._runs) == count)
+    await pilot.pause()
+    return screen
+
+
+def lines(screen: Runs) -> list[str]:
+    return [line.strip() for line in screen.query_one(RunTable).text.splitlines()[1:] if line.strip()]
+
+
+def notes(app: VmpoApp) -> str:
+    return " | ".join(note.message for note in app._notifications)
+
+
+def note_beside(app: VmpoApp, name: str) -> str:
+    field = next(field for field in app.screen.query(Field) if field.name == name)
+    return str(field.query_one(".note").render())
+
+
+async def type_into(pilot: Pilot[int], name: str, text: str) -> None:
+    field = next(field for field in pilot.app.screen.query(Field) if field.name == name)
+    field.query_one(Input).value = text
+    await pilot.pause()
+
+
+async def test_without_a_run_it_says_how_to_begin(app):
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_runs(pilot, 0)
+        assert "no runs yet in" in screen.query_one(RunTable).text
+        assert "n   train a new one" in screen.query_one(RunTable).text
+        assert "no run is shown yet" in screen.query_one("#status").text
+        await pilot.press("r", "p", "e", "space")
+        assert "there is no run to choose" in notes(app)
+        assert isinstance(app.screen, Runs)
+        await pilot.press("q")
+    assert app.return_code == 0
+
+
+async def test_runs_are_listed_sorted_and_filtered(app, root):
+    make(root, "old-best", age=900, best=400.0)
+    make(root, "young", age=60, best=200.0, steps=99_000)
+    make(root, "middle", age=300, best=300.0)
+    (root / "damaged").mkdir()
+    (root / "damaged" / "config.toml").write_text("[nonsense")
+    os.utime(root / "damaged" / "config.toml", (NOW - 2000, NOW - 2000))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_runs(pilot, 4)
+
+        def names() -> list[str]:
+            return [line.split()[2] for line in lines(screen)]
+
+        assert names() == ["young", "middle", "old-best", "damaged"]
+        assert "■ stopped" in lines(screen)[0]
+        assert "1 min" in lines(screen)[0]
+        await pilot.press("o")
+        assert names()[:3] != ["young", "middle", "old-best"]
+        assert "o best" in screen.query_one(LookLine).text
+        await pilot.press("o", "o", "o", "end")
+        await pilot.press("r")
+        assert "damaged cannot go on" in notes(app)
+        await pilot.press("slash", *"^you")
+        await until(pilot, "the match", lambda: names() == ["young"])
+        await pilot.press("escape")
+        await until(pilot, "all", lambda: len(names()) == 4)
+
+
+async def test_a_new_run_is_asked_for_checked_as_one_types_and_begun(app, root):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(pilot, 0)
+        await pilot.press("n")
+        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
+        await type_into(pilot, "env", "HalfCheeta-v5")
+        assert "did you mean 'HalfCheetah-v5'" in note_beside(app, "env")
+        await type_into(pilot, "env", "CartPole-v1")
+        await type_into(pilot, "steps", "half")
+        assert "not a whole number" in note_beside(app, "steps")
+        await type_into(pilot, "steps", "0")
+        assert "at least" in note_beside(app, "steps")
+        await type_into(pilot, "settings", "vmpo.gama=1")
+        assert "did you mean 'vmpo.gamma'" in note_beside(app, "settings")
+        await type_into(pilot, "name", "two words")
+        assert "no valid run name" in note_beside(app, "name")
+        await pilot.press("enter")
+        assert isinstance(app.screen, NewRunForm)  # nothing begins with an error
+        await type_into(pilot, "steps", "250k")
+        await type_into(pilot, "settings", "vmpo.gamma=0.95 vmpo.epochs=3")
+        await type_into(pilot, "name", "")
+        await pilot.press("enter")
+        await until(pilot, "the end", lambda: app.return_code is not None)
+    assert isinstance(app.wish, TrainNew)
+    assert app.wish.run_dir == root / "CartPole-v1-s0-new"
+    expected = config_for("CartPole-v1").updated(
+        {"run": {"total_steps": 250_000}, "vmpo": {"gamma": 0.95, "epochs": 3}}
+    )
+    assert app.wish.config == expected
+
+
+async def test_a_run_is_opened_or_gone_on_with(app, root):
+    make(root, "first", age=60)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(pilot, 1)
+        await pilot.press("r")
+        await until(pilot, "the form", lambda: isinstance(app.screen, ResumeForm))
+        assert "50k more steps" in note_beside(app, "steps")
+        await type_into(pilot, "steps", "50k")
+        assert "reached already" in note_beside(app, "steps")
+        await type_into(pilot, "steps", "1M")
+        await pilot.press("enter")
+        await until(pilot, "the end", lambda: app.return_code is not None)
+    assert app.wish == GoOn(root / "first", "CartPole-v1", 1_000_000)
+
+
+async def test_enter_looks_at_a_run(app, root):
+    make(root, "first", age=60)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(pilot, 1)
+        await pilot.press("enter")
+        await until(pilot, "the end", lambda: app.return_code is not None)
+    assert app.wish == Watch(root / "first")
+
+
+async def test_names_can_be_changed_and_deletions_undone(app, root):
+    make(root, "first", age=60)
+    make(root, "second", age=90)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_runs(pilot, 2)
+        await pilot.press("f2")
+        await until(pilot, "the form", lambda: isinstance(app.screen, RenameForm))
+        await type_into(pilot, "name", "second")
+        assert "taken" in note_beside(app, "name")
+        await type_into(pilot, "name", "better")
+        await pilot.press("enter")
+        await until(pilot, "the name", lambda: "first is now better" in notes(app))
+        assert (root / "better").is_dir()
+        assert screen.query_one(RunTable).run.name == "better"
+        await pilot.press("delete")
+        await until(pilot, "the question", lambda: isinstance(app.screen, TrashDialog))
+        await pilot.press("escape")
+        assert (root / "better").is_dir()
+        await pilot.press("delete")
+        await until(pilot, "the question", lambda: isinstance(app.screen, TrashDialog))
+        await pilot.press("y")
+        await until(pilot, "the trash", lambda: (root / TRASH / "better").is_dir())
+        await until(pilot, "one run", lambda: len(lines(screen)) == 1)
+        await pilot.press("u")
+        await until(pilot, "the run", lambda: "better is back" in notes(app))
+        assert (root / "better").is_dir()
+
+
+async def test_a_run_that_is_trained_keeps_its_name(app, root):
+    make(root, "first", age=60)
+    with RunDirectory(root / "first").hold():
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await open_runs(pilot, 1)
+            assert "● running" in lines(screen)[0]
+            await pilot.press("r")
+            assert "a process trains first already" in notes(app)
+            await pilot.press("delete")
+            await until(pilot, "the question", lambda: isinstance(app.screen, TrashDialog))
+            await pilot.press("y")
+            await until(pilot, "the refusal", lambda: "first is not deleted" in notes(app))
+            assert (root / "first").is_dir()
+
+
+async def test_two_runs_are_compared(app, root):
+    make(root, "first", age=60, **{"vmpo.gamma": 0.9})
+    make(root, "second", age=90)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_runs(pilot, 2)
+        await pilot.press("d")
+        assert "mark another run first" in notes(app)
+        await pilot.press("m", "down", "d")
+        await until(pilot, "the table", lambda: isinstance(app.screen, DifferencesDialog))
+        text = str(app.screen.query("Static").last().render())
+        assert "vmpo.gamma" in text
+        assert "0.9 " in text
+        await pilot.press("escape", "v")
+        await until(pilot, "the charts", lambda: isinstance(app.screen, Charts))
+        look = app.screen.query_one(LookLine)
+        await until(pilot, "both curves", lambda: "━ second" in look.text and "━ first" in look.text)
+        assert isinstance(screen, Runs)
+
+
+async def test_a_run_branches_off_a_real_checkpoint(app, root):
+    config = config_for("CartPole-v1").with_assignments(
+        ["run.total_steps=1024", "vmpo.epochs=1", "evaluation.episodes=2", "network.policy_layer_sizes=[8]"]
+    )
+    Trainer(config).run(root / "trunk")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(pilot, 1)
+        await pilot.press("b")
+        await until(pilot, "the form", lambda: isinstance(app.screen, ForkForm))
+        assert "reached at that step already" in note_beside(app, "steps")
+        await type_into(pilot, "name", "branch")
+        await type_into(pilot, "steps", "4096")
+        await type_into(pilot, "settings", "vmpo.gamma=0.5")
+        assert "fixed for a run's whole life" in note_beside(app, "settings")
+        await type_into(pilot, "settings", "vmpo.epsilon_mu=0.5")
+        await pilot.press("enter")
+        await until(pilot, "the end", lambda: app.return_code is not None)
+    assert app.wish == GoOn(root / "branch", "CartPole-v1")
+    summary = Trainer.resume(root / "branch").run(root / "branch")
+    assert summary.env_steps == 4096
+    rows = [json.loads(line) for line in RunDirectory(root / "branch").metrics.read_text().splitlines()]
+    assert [row["env_steps"] for row in rows] == [1024, 2048, 3072, 4096]
+    settings = Config.from_toml(RunDirectory(root / "branch").config)
+    assert (settings.vmpo.epsilon_mu, settings.run.total_steps) == (0.5, 4096)
+
+
+async def test_what_becomes_of_the_run_under_way_is_asked(engine, root):
+    make(root, "first", age=60)
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        await pilot.press("5")
+        await open_runs(pilot, 1)
+        await pilot.press("enter")
+        await until(pilot, "the question", lambda: isinstance(engine.app.screen, HandOverDialog))
+        await pilot.press("escape")
+        assert engine.app.wish is None
+        await pilot.press("enter")
+        await until(pilot, "the question", lambda: isinstance(engine.app.screen, HandOverDialog))
+        await pilot.press("s")
+        await until(pilot, "the end", lambda: engine.app.return_code is not None)
+    assert engine.received == [Stop(save=True)]
+    assert engine.app.wish == Watch(root / "first")
+
+
+async def test_settings_of_the_run_under_way_change(engine):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        await pilot.press("p")
+        await until(pilot, "the form", lambda: isinstance(engine.app.screen, Parameters))
+        await type_into(pilot, "optimizer.policy_lr", "fast")
+        assert "must be a number" in note_beside(engine.app, "optimizer.policy_lr")
+        await pilot.press("enter")
+        assert isinstance(engine.app.screen, Parameters)
+        await type_into(pilot, "optimizer.policy_lr", "1e-3")
+        assert "was 0.0003" in note_beside(engine.app, "optimizer.policy_lr")
+        await type_into(pilot, "vmpo.epsilon_mu", "0.05")
+        await pilot.press("enter")
+        wanted = [ChangeSetting("optimizer.policy_lr", 1e-3), ChangeSetting("vmpo.epsilon_mu", 0.05)]
+        await until(pilot, "the commands", lambda: len(engine.received) == 2)
+        assert sorted(engine.received, key=lambda command: command.key) == wanted
+
+
+@pytest.mark.parametrize("state", list(run_details.MEANINGS))
+def test_every_state_has_a_symbol(state):
+    assert state in STATES
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (58, 15)], ids=lambda s: f"{s[0]}x{s[1]}")
+def test_the_screen(app, root, snap_compare, size, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    monkeypatch.setenv("VMPO_RUNS", "runs")
+    for index in range(6):
+        make(root, f"CartPole-v1-s{index}", age=100 * 4**index, steps=15_000 * (index + 1), best=50.0 * index)
+
+    async def before(pilot: Pilot[int]) -> None:
+        await open_runs(pilot, 6)
+        await pilot.press("down", "m", "down")
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+def test_the_form_of_a_new_run(app, snap_compare, size, monkeypatch, root):
+    monkeypatch.chdir(root.parent)
+    monkeypatch.setenv("VMPO_RUNS", "runs")
+
+    async def before(pilot: Pilot[int]) -> None:
+        await open_runs(pilot, 0)
+        await pilot.press("n")
+        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
+        await type_into(pilot, "steps", "many")
+        await pilot.press("tab", "tab")
+
+    assert snap_compare(app, terminal_size=size, run_before=before)

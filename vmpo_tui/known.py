@@ -1,0 +1,50 @@
+"""Names that can be completed without importing what they stand for: environments and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from engine.config import Config
+
+ENV_IDS = Path(__file__).with_name("env_ids.txt")
+"""What Gymnasium and installed suites offer; a test holds it against their registry."""
+
+
+def environments() -> list[str]:
+    """Return environment ids."""
+    return ENV_IDS.read_text(encoding="ascii").split()
+
+
+def settings(incomplete: str) -> list[tuple[str, str]]:
+    """Return ``section.key=`` with defaults; once a key is named, the values that it may have.
+
+    Args:
+        incomplete: what is typed so far of ``section.key=value``.
+    """
+    fields = _fields()
+    key, named, _ = incomplete.partition("=")
+    if not named:
+        return [(f"{name}=", f"default {fields[name][1]}") for name in matching(fields, incomplete)]
+    if key not in fields:
+        return []
+    entry, value = fields[key]
+    choices = ("true", "false") if isinstance(value, bool) else entry.metadata.get("choices", ())
+    return [(text, "") for text in matching((f"{key}={choice}" for choice in choices), incomplete)]
+
+
+def matching(names: Iterable[str], incomplete: str) -> list[str]:
+    """Return the names that begin so, sorted."""
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def _fields() -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+    """Return the field and the default of every setting by its dotted name."""
+    default = Config()
+    return {
+        f"{section.name}.{entry.name}": (entry, getattr(getattr(default, section.name), entry.name))
+        for section in dataclasses.fields(default)
+        for entry in dataclasses.fields(getattr(default, section.name))
+    }

@@ -1,0 +1,75 @@
+"""What the keys tell the engine, whichever run is shown."""
+
+from __future__ import annotations
+
+from engine import commands
+from engine.errors import ConfigError
+from vmpo_tui import run_view
+from vmpo_tui.keys import STEERING
+from vmpo_tui.screens.parameters import Parameters
+from vmpo_tui.session import Source
+from vmpo_tui.shell import Shell
+from vmpo_tui.text import printable
+
+
+class Steering(Shell):
+    """An application that shows a session's run and sends it commands."""
+
+    session: Source
+    view: run_view.RunView
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no key that steers where no run is shown."""
+        return self.view.state != "idle" or action not in STEERING
+
+    def action_toggle_pause(self) -> None:
+        """Pause or go on; the screen says so once the engine has."""
+        if self.view.held or self.view.state == "pausing":
+            self.session.send(commands.Resume())
+        else:
+            self.session.send(commands.Pause())
+            self.view = run_view.request_pause(self.view)
+        self.show_now()
+
+    def action_evaluate(self) -> None:
+        """Evaluate after the current iteration."""
+        self._request(commands.EvaluateNow(), "evaluation requested")
+
+    def action_checkpoint(self) -> None:
+        """Save after the current iteration."""
+        self._request(commands.CheckpointNow(), "checkpoint requested")
+
+    def action_step_once(self) -> None:
+        """Run one iteration of a paused run."""
+        if self.view.state == "paused":
+            self.session.send(commands.StepOnce())
+        else:
+            self.notify("pause first (space); then n runs one iteration", timeout=3)
+
+    def action_parameters(self) -> None:
+        """Change settings of the run under way."""
+        if self._refused():
+            return
+        try:
+            self.push_screen(Parameters(self.view), self._change)
+        except ConfigError as error:
+            self.notify(printable(error), severity="error", markup=False)
+
+    def _change(self, changes: tuple[commands.ChangeSetting, ...] | None) -> None:
+        for change in changes or ():
+            self._request(change, f"{change.key} = {change.value:g} requested")
+
+    def _request(self, command: commands.Command, text: str) -> None:
+        if self._refused():
+            return
+        self.session.send(command)
+        self.view = run_view.note(self.view, text)
+        self.show_now()
+
+    def _refused(self) -> bool:
+        """Say why a run that is over, or none, takes no orders."""
+        if self.view.over:
+            self.notify("the run is over", timeout=3)
+        elif self.view.state == "idle":
+            self.notify("no run is shown yet: choose one or begin a new one", timeout=3)
+        return self.view.over or self.view.state == "idle"
