@@ -109,7 +109,7 @@ async def test_every_theme_takes_over_every_screen_at_once(engine, size):
     app = engine.app
     async with app.run_test(size=size) as pilot:
         await begun(pilot, engine)
-        for key in "12346":
+        for key in "123456":
             await pilot.press(key)
             backgrounds = set()
             for name in NAMES:
@@ -126,7 +126,7 @@ async def test_without_colours_there_are_none(engine, monkeypatch):
     app = at_desk(engine, Desk(Settings(theme="light")))
     async with app.run_test(size=(120, 40)) as pilot:
         await begun(pilot, engine)
-        for key in "12346":
+        for key in "123456":
             await pilot.press(key)
             await pilot.pause()
             styles = [

@@ -19,7 +19,9 @@ def plain(theme: str) -> Desk:
 
 @pytest.mark.parametrize("theme", ["high-contrast", "monochrome"])
 @pytest.mark.parametrize(("key", "label"), TABS)
-def test_screens_in_other_themes(engine, snap_compare, theme, key, label):
+def test_screens_in_other_themes(engine, snap_compare, monkeypatch, tmp_path, theme, key, label):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VMPO_RUNS", "runs")  # none, under a name that is the same everywhere
     app = at_desk(engine, plain(theme))
 
     async def before(pilot: Pilot[int]) -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.tui.scripted_engine import until
+from tests.tui.scripted_engine import shown, until
 from vmpo_tui.screens import TABS
 from vmpo_tui.widgets.numbers import KeyLine, Numbers
 from vmpo_tui.widgets.status import StatusBar
@@ -58,6 +58,18 @@ async def test_numbers_alone_where_there_is_room_for_nothing_else(engine, size, 
         assert "paused" in app.screen.query_one(Numbers).text
         await pilot.press("q")
         await until(pilot, "the question", lambda: len(app.screen_stack) == 3)
+
+
+@pytest.mark.parametrize(("key", "label"), TABS)
+async def test_every_key_of_the_footer_is_in_sight(engine, key, label):
+    app = engine.app
+    async with app.run_test(size=(80, 24)) as pilot:
+        engine.update(3)
+        await until(pilot, "the run", lambda: app.view.updates == 3)
+        await pilot.press(key)
+        await until(pilot, label, lambda: label == app.screen.LABEL)
+        await shown(pilot, "FooterKey")
+        assert max(one.region.right for one in app.screen.query("FooterKey")) <= 80
 
 
 @pytest.mark.parametrize("width", range(20, 131, 10))
