@@ -20,12 +20,13 @@ from vmpo_tui.pace import Pace
 from vmpo_tui.screens import SCREENS, TABS, RunScreen
 from vmpo_tui.screens.dialogs import ChoiceDialog, FailureDialog, HelpDialog, LeaveDialog, StopDialog
 from vmpo_tui.session import Source
-from vmpo_tui.terminal import Output, terminal_is_gone
+from vmpo_tui.terminal import Output, insists, terminal_was_closed
 from vmpo_tui.widgets.tabs import ScreenTabs
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
+FORCED = 3  # interrupts, after which nothing is waited for
 
 
 class VmpoApp(App[int]):
@@ -43,8 +44,7 @@ class VmpoApp(App[int]):
         self._output = output
         self._signal: int | None = None
         self._pace = Pace()
-        self._behind = False
-        self._frozen = False
+        self._behind = self._frozen = False
         self._interrupts = 0
         self._leaving = False
         self._failure_shown = False
@@ -71,9 +71,10 @@ class VmpoApp(App[int]):
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
-        if not self._leaving and terminal_is_gone():
+        if terminal_was_closed():
             self.on_signal(signal.SIGHUP)
-        if self._leaving and (self.session.attached or self.view.over or not self.session.running):
+        over = self.session.attached or self.view.over or not self.session.running
+        if self._leaving and (over or self._interrupts >= FORCED):
             self.exit(self.exit_code())
 
     def exit_code(self) -> int:
@@ -83,10 +84,12 @@ class VmpoApp(App[int]):
         return SIGNALLED + self._signal if self._signal else DONE
 
     def on_signal(self, signum: int) -> None:
-        """Save, stop and leave, as a signal asks; called between any two instructions of the main thread."""
-        self._signal = signum
-        self._part("leave" if self.session.attached else "save")
-        self.session.end_process_when_over(self.exit_code())
+        """Part from the run, as a signal asks; called between any two instructions of the main thread."""
+        self._interrupts = FORCED if insists(signum, self._signal) else self._interrupts
+        self._signal = self._signal or signum
+        asked = self.session.on_hangup if signum == signal.SIGHUP else "save"
+        self._part("leave" if self.session.attached else asked)
+        self.session.end_process_when_over(self.exit_code(), at_once=self._interrupts >= FORCED)
 
     def _show(self) -> None:
         self._behind = False
@@ -170,7 +173,7 @@ class VmpoApp(App[int]):
         self._show()
 
     def _part(self, choice: str) -> None:
-        """Part from the run: leave, detach, save or discard; nothing is drawn, a signal may have come."""
+        """Part from the run: leave, detach, save or discard; drawn later, a signal may have come."""
         self._leaving = choice == "leave" or not self.session.attached
         if choice == "leave":
             return
@@ -178,7 +181,7 @@ class VmpoApp(App[int]):
             self.session.detach()
         else:
             self.session.send(commands.Stop(save=choice == "save"))
-        self.view = run_view.request_stop(self.view)
+        self.view, self._behind = run_view.request_stop(self.view), True
 
     def _request(self, command: commands.Command, text: str) -> None:
         if self.view.over:

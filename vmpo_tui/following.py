@@ -39,6 +39,7 @@ class Follower:
     """
 
     attached = True
+    on_hangup = "leave"
 
     def __init__(self, path: Path) -> None:
         self.directory = RunDirectory.open(path)
@@ -90,8 +91,9 @@ class Follower:
         del timeout
         return True
 
-    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+    def end_process_when_over(self, code: int, grace: float = 10.0, *, at_once: bool = False) -> None:
         """End the process after ``grace`` seconds: nothing here waits for the run."""
+        del at_once
         timer = threading.Timer(grace, os._exit, (code,))
         timer.daemon = True
         timer.start()

@@ -12,6 +12,7 @@ import typer
 
 from engine.errors import ConfigError
 from vmpo_tui.cli import options
+from vmpo_tui.cli.entry import abandon_output
 
 
 def attach(
@@ -67,7 +68,10 @@ def go_on_without_a_screen(run_dir: Path) -> None:
         )
     process.returncode = 0  # it outlives this one on purpose: nobody waits for it
     where = display_path(run_dir)
-    typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+    try:
+        typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+    except OSError:  # the terminal was closed
+        abandon_output()
 
 
 def on_a_terminal() -> bool:

@@ -38,6 +38,7 @@ def open_application(
     eval_every: options.EvalEvery = None,
     on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
+    on_hangup: options.OnHangup = "detach",
     attach: options.Attach = None,
     resume: options.ResumeRun = None,
     version: options.Version = False,
@@ -51,7 +52,7 @@ def open_application(
     if attach is not None:
         raise typer.Exit(watch(attach))
     if resume is not None:
-        raise typer.Exit(_resume_on_screen(resume, steps))
+        raise typer.Exit(_resume_on_screen(resume, steps, on_hangup))
     if env_id is None:
         raise ConfigError("which environment? try `vmpo-tui HalfCheetah-v5`; `vmpo envs` lists them")
     overrides = options.Overrides(
@@ -60,10 +61,10 @@ def open_application(
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
-    raise typer.Exit(_train_on_screen(settings, run_dir))
+    raise typer.Exit(_train_on_screen(settings, run_dir, on_hangup))
 
 
-def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
+def _train_on_screen(settings: Config, run_dir: Path | None, on_hangup: str) -> int:
     """Open the application on a new run."""
     if not on_a_terminal():
         raise ConfigError(f"vmpo-tui needs a terminal; without one, use `vmpo train {settings.env.id}`")
@@ -79,10 +80,10 @@ def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
 
         return Trainer(settings, channel=channel).run(directory)
 
-    return _show(train, settings.env.id)
+    return _show(train, settings.env.id, on_hangup)
 
 
-def _resume_on_screen(run: str, steps: int | None) -> int:
+def _resume_on_screen(run: str, steps: int | None, on_hangup: str) -> int:
     """Open the application on a run that goes on; whether it can is checked before the screen opens."""
     start, settings = find_start(run, steps)
     if not on_a_terminal():
@@ -94,22 +95,20 @@ def _resume_on_screen(run: str, steps: int | None) -> int:
     def train(channel: Channel) -> RunSummary:
         return Trainer.resume(start, total_steps=steps, channel=channel).run(run_of(start))
 
-    return _show(train, settings.env.id)
+    return _show(train, settings.env.id, on_hangup)
 
 
-def _show(train: Train, env_id: str) -> int:
+def _show(train: Train, env_id: str, on_hangup: str) -> int:
     """Open the application on a run; once it has closed, say how the run ended."""
     from vmpo_tui.cli.attach import go_on_without_a_screen
     from vmpo_tui.cli.headless import write_summary
     from vmpo_tui.launch import run_app
     from vmpo_tui.session import Session
 
-    session = Session(train)
+    session = Session(train, go_on_without_a_screen, on_hangup)
     code = run_app(session)
     if session.error is not None:
         raise session.error
-    if session.detached and session.summary is not None and session.summary.reason == "stopped":
-        go_on_without_a_screen(session.summary.run_dir)
-    elif session.summary is not None:
+    if not session.hand_over() and session.summary is not None:
         write_summary(session.summary, env_id)
     return code
