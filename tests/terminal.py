@@ -22,6 +22,10 @@ UNWANTED = ("COLUMNS", "LINES", "NO_COLOR", "VMPO_TRACEBACK")
 """Variables of the caller's terminal that would change the screen."""
 
 
+def _take_the_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """Runs a Python program on a screen of its own and waits for what it shows, never for time to pass."""
 
@@ -33,7 +37,19 @@ class Terminal:
         columns: int = 120,
         lines: int = 40,
         patience: float = 90.0,
+        controlling: bool = False,
     ) -> None:
+        """Start a program.
+
+        Args:
+            program: Python source.
+            arguments: what follows the program's name.
+            cwd: where it starts.
+            columns: characters a line.
+            lines: of the screen.
+            patience: seconds that `wait_for` waits.
+            controlling: whether the terminal sends signals, for ctrl+c and when it closes, as usual.
+        """
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._patience = patience
@@ -49,6 +65,7 @@ class Terminal:
             stderr=self._theirs,
             cwd=cwd,
             start_new_session=True,
+            preexec_fn=_take_the_terminal if controlling else None,
             env={**inherited, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"},
         )
 

@@ -27,12 +27,13 @@ from vmpo_tui.screens.dialogs import (
 from vmpo_tui.screens.runs import Runs
 from vmpo_tui.session import NoRun, Source
 from vmpo_tui.steering import Steering
-from vmpo_tui.terminal import Output, terminal_is_gone
+from vmpo_tui.terminal import Output, insists, terminal_was_closed
 from vmpo_tui.wishes import Wish
 
 REFRESH_SECONDS = 0.25
 """How often the engine's events are taken in; they are drawn as `Pace` allows."""
 DONE, FAILED, SIGNALLED = 0, 1, 128
+FORCED = 3  # interrupts, after which nothing is waited for
 
 
 class VmpoApp(Steering):
@@ -49,8 +50,7 @@ class VmpoApp(Steering):
         self._output = output
         self._signal: int | None = None
         self._pace = Pace(shortest=1.0 / self.desk.settings.frame_rate)
-        self._behind = False
-        self._frozen = False
+        self._behind = self._frozen = False
         self._interrupts = 0
         self._leaving = False
         self._failure_shown = False
@@ -83,9 +83,10 @@ class VmpoApp(Steering):
         if self.view.failure and not self._failure_shown:
             self._failure_shown = True
             self.push_screen(FailureDialog(self.view.failure, self.view.run_dir))
-        if not self._leaving and terminal_is_gone():
+        if terminal_was_closed():
             self.on_signal(signal.SIGHUP)
-        if self._leaving and (self.session.attached or self.view.over or not self.session.running):
+        over = self.session.attached or self.view.over or not self.session.running
+        if self._leaving and (over or self._interrupts >= FORCED):
             self.exit(self.exit_code())
 
     def exit_code(self) -> int:
@@ -95,10 +96,12 @@ class VmpoApp(Steering):
         return SIGNALLED + self._signal if self._signal else DONE
 
     def on_signal(self, signum: int) -> None:
-        """Save, stop and leave, as a signal asks; called between any two instructions of the main thread."""
-        self._signal = signum
-        self._part("leave" if self.session.attached else "save")
-        self.session.end_process_when_over(self.exit_code())
+        """Part from the run, as a signal asks; called between any two instructions of the main thread."""
+        self._interrupts = FORCED if insists(signum, self._signal) else self._interrupts
+        self._signal = self._signal or signum
+        asked = self.session.on_hangup if signum == signal.SIGHUP else "save"
+        self._part("leave" if self.session.attached else asked)
+        self.session.end_process_when_over(self.exit_code(), at_once=self._interrupts >= FORCED)
 
     def show_now(self) -> None:
         """Draw what is known."""
@@ -169,7 +172,7 @@ class VmpoApp(Steering):
         self._stop(choice)
 
     def _part(self, choice: str) -> None:
-        """Part from the run: leave, detach, save or discard; nothing is drawn, a signal may have come."""
+        """Part from the run: leave, detach, save or discard; drawn later, a signal may have come."""
         self._leaving = choice == "leave" or not self.session.attached
         if choice == "leave":
             return
@@ -177,7 +180,7 @@ class VmpoApp(Steering):
             self.session.detach()
         else:
             self.session.send(commands.Stop(save=choice == "save"))
-        self.view = run_view.request_stop(self.view)
+        self.view, self._behind = run_view.request_stop(self.view), True
 
     def complain(self, text: str) -> None:
         """Say in the log that something of the user's cannot be used."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import threading
@@ -10,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engine.commands import Command
 from engine.errors import CheckpointError
@@ -25,13 +24,21 @@ from engine.events import (
     Warned,
 )
 from engine.run_directory import RunDirectory
-from engine.sinks.jsonl import event_from_row
+from engine.sinks.jsonl import event_from_row, parse_row
 from vmpo_tui.control import send_command
 
-SLICE_SECONDS = 0.05
+SLICE_SECONDS = 0.2
 """What one call of `Follower.drain` may take while there is much to read."""
 BLOCK_BYTES = 1 << 18
 PAST_EVENTS = UpdateCompleted | EvaluationCompleted | SettingChanged
+LONG_BYTES, NEWEST_BYTES = 1 << 23, 1 << 20
+"""A file of metrics that is longer is skimmed, up to its newest bytes, which are read whole."""
+SAMPLES, SAMPLES_AT_ONCE = 2048, 64
+"""Rows that skimming takes, evenly spread: more than a terminal has dots side by side."""
+LINE_BYTES = 1 << 20
+"""A longer line is torn."""
+MARK_BYTES = 256
+"""Newest bytes read that tell whether the file is still the one that they came from."""
 
 
 class Follower:
@@ -42,15 +49,17 @@ class Follower:
     """
 
     attached = True
+    on_hangup = "leave"
 
     def __init__(self, path: Path) -> None:
         self.directory = RunDirectory.open(path)
-        self._metrics = GrowingRows(self.directory.metrics)
+        self._metrics = GrowingRows(self.directory.metrics, skim=True)
         self._events = GrowingRows(self.directory.events)
         self._next_event: Event | None = None
         self._updates = 0.0
         self._answers: list[Event] = []
         self._caught_up = False
+        self._told = False
         self._over = False
 
     def start(self) -> None:
@@ -76,6 +85,9 @@ class Follower:
         answers, self._answers = self._answers, []
         deadline = time.monotonic() + SLICE_SECONDS
         found = [*answers, *self._merged(deadline)]
+        if self._metrics.skimmed and not self._told:
+            self._told = True
+            found.append(Warned(f"{self.directory.metrics.name} is long: of its older rows some are shown"))
         self._caught_up = time.monotonic() < deadline
         if self._caught_up and not self._over and not self.directory.held():
             found += self._merged(time.monotonic() + SLICE_SECONDS)  # its last words, said since
@@ -99,8 +111,9 @@ class Follower:
         del timeout
         return True
 
-    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+    def end_process_when_over(self, code: int, grace: float = 10.0, *, at_once: bool = False) -> None:
         """End the process after ``grace`` seconds: nothing here waits for the run."""
+        del at_once
         timer = threading.Timer(grace, os._exit, (code,))
         timer.daemon = True
         timer.start()
@@ -136,9 +149,8 @@ class Follower:
         event, self._next_event = self._next_event, None
         assert event is not None
         if isinstance(event, RunStarted):
-            self._updates = min(
-                self._updates, event.updates
-            )  # what came after the checkpoint is trained again
+            # What came after the checkpoint is trained again.
+            self._updates = min(self._updates, event.updates)
             return replace(event, run_dir=str(self.directory.path))  # it may have been moved since
         return event
 
@@ -189,15 +201,23 @@ class Spectator(Follower):
 
 
 class GrowingRows:
-    """Rows of a JSON-lines file that another process appends to, or replaces by a shorter one."""
+    """Rows of a JSON-lines file that another process appends to, or replaces by a shorter one.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Args:
+        path: the file, which may come later.
+        skim: of a file that is long when its reading begins, take only some of the older rows.
+    """
+
+    def __init__(self, path: Path, *, skim: bool = False) -> None:
+        self._path, self._skim = path, skim
         self.replaced = False
-        """Whether another file has taken the place of the one that was read; set by `peek`."""
+        """Whether other rows have taken the place of those that were read; set by `peek`."""
+        self.skimmed = 0
+        """Bytes from one row that is taken to the next, in the part of the file that is skimmed."""
+        self._newest = 0
         self._position = 0
         self._identity: int | None = None
-        self._rest = b""
+        self._mark = self._rest = b""
         self._rows: list[dict[str, Any]] = []
 
     def peek(self) -> dict[str, Any] | None:
@@ -214,28 +234,60 @@ class GrowingRows:
         return row
 
     def _read(self) -> None:
-        """Read a block; torn and foreign lines are passed over."""
+        """Read some rows; torn and foreign lines are passed over."""
         try:
             with self._path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if status.st_ino != self._identity or status.st_size < self._position:
-                    self.replaced = self._identity is not None
-                    self._identity, self._position, self._rest = status.st_ino, 0, b""
-                file.seek(self._position)
-                block = file.read(BLOCK_BYTES)
+                if not self._continues(file):
+                    self._begin(file)
+                lines = self._sample(file) if self._position < self._newest else self._block(file)
         except FileNotFoundError:
             return
+        self._rows = [row for line in reversed(lines) if (row := parse_row(line)) is not None]
+
+    def _continues(self, file: BinaryIO) -> bool:
+        """Whether a file is as it was read so far: rows may have been cut off and trained again at once."""
+        status = os.fstat(file.fileno())
+        if status.st_ino != self._identity or status.st_size < self._position:
+            return False
+        file.seek(self._position - len(self._mark))
+        return file.read(len(self._mark)) == self._mark
+
+    def _begin(self, file: BinaryIO) -> None:
+        status = os.fstat(file.fileno())
+        self.replaced = self._identity is not None
+        self._identity, self._position, self._mark, self._rest = status.st_ino, 0, b"", b""
+        long = self._skim and status.st_size > LONG_BYTES
+        self._newest = status.st_size - NEWEST_BYTES if long else 0
+        self.skimmed = self._newest // SAMPLES
+
+    def _sample(self, file: BinaryIO) -> list[bytes]:
+        """Return the next few of the lines that are taken where the file is skimmed."""
+        lines: list[bytes] = []
+        while self._position < self._newest and len(lines) < SAMPLES_AT_ONCE:
+            self._seek_line(file, self._position)
+            lines.append(file.readline(LINE_BYTES))
+            self._position += self.skimmed
+        if self._position >= self._newest:
+            self._seek_line(file, self._newest)
+            self._position = file.tell()
+            file.seek(self._position - MARK_BYTES)
+            self._mark = file.read(MARK_BYTES)
+        return lines
+
+    def _seek_line(self, file: BinaryIO, position: int) -> None:
+        """Go to where a line begins, at or soon after a position."""
+        file.seek(max(0, position - 1))
+        if position:
+            file.readline(LINE_BYTES)
+
+    def _block(self, file: BinaryIO) -> list[bytes]:
+        """Return the lines that are complete by now, of the next part of the file."""
+        file.seek(self._position)
+        block = file.read(BLOCK_BYTES)
         self._position += len(block)
+        self._mark = (self._mark + block)[-MARK_BYTES:]
         *lines, self._rest = (self._rest + block).split(b"\n")
-        self._rows = [row for line in reversed(lines) if (row := _parsed(line)) is not None]
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) else None
+        return lines
 
 
 def _steps(event: Event | None) -> float | None:

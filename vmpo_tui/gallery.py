@@ -66,8 +66,9 @@ class RunCurves:
         rows = self.history.metrics.get(axis)
         if axis == "env_steps" or not rows:
             return series.x
-        if key in self.history.metrics and len(rows) == len(series):
-            return rows.y  # in every row, as the abscissa is
+        every_row = key in self.history.metrics and len(rows) == len(series)
+        if every_row and rows.stride == series.stride == 1:
+            return rows.y
         source, known = self._places.get((key, axis), (None, Buffer()))
         if source is not series.pyramid:  # another curve, or one that was cut
             known = Buffer()

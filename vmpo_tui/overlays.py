@@ -31,7 +31,7 @@ class OtherRun:
         self.history = History()
         self.rows = 0
         """Rows taken in so far, those of a file that was replaced included."""
-        self._rows = GrowingRows(directory.metrics)
+        self._rows = GrowingRows(directory.metrics, skim=True)
 
     def read(self, deadline: float) -> bool:
         """Take in new rows until a deadline, in monotonic seconds; return whether that was all of them."""

@@ -17,27 +17,38 @@ from numpy.typing import NDArray
 from engine import events
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.text import number, printable, si
-from vmpo_tui.thinned import Thinned
+from vmpo_tui.thinned import Thinned, extremes
 
 LOG_LINES = 1000
 """Newest log lines kept; events.jsonl has them all."""
+CAPACITY, RECENT = 32_768, 4_096
+"""Points of a series: at most, and the newest ones that stay as they are."""
 
 
 class Series:
-    """A curve that grows at its end: x and y buffers that double when full."""
+    """A curve that grows at its end, in room that does not: a week-long run takes no more than a day's.
+
+    A full one keeps its newest points, and of the older ones the lowest and the highest of each `stride`
+    successive ones, so that no spike is lost. metrics.jsonl has them all.
+    """
 
     def __init__(self) -> None:
         self._data: NDArray[np.float64] = np.empty((2, 256))
         self._size = 0
+        self._folded = 0
+        self.stride = 1
+        """Points of which the oldest part keeps two; 1 while every point is kept."""
         self.pyramid = Pyramid()
-        """Follows y, so that drawing costs the same however long the curve is; another one after a cut."""
+        """Follows y, so that drawing costs the same however long the curve is; anew once points went."""
 
     def __len__(self) -> int:
         return self._size
 
     def append(self, x: float, y: float) -> None:
         """Add a point; amortised O(1)."""
-        if self._size == self._data.shape[1]:
+        if self._size == CAPACITY:
+            self._fold()
+        elif self._size == self._data.shape[1]:
             self._data = np.concatenate([self._data, np.empty_like(self._data)], axis=1)
         self._data[:, self._size] = x, y
         self._size += 1
@@ -46,7 +57,21 @@ class Series:
         """Drop the points beyond an abscissa."""
         size = int(np.searchsorted(self.x, x, side="right"))
         if size < self._size:
-            self._size, self.pyramid = size, Pyramid()
+            self._size, self._folded, self.pyramid = size, min(size, self._folded), Pyramid()
+
+    def _fold(self) -> None:
+        """Make room: at least a quarter of the points go."""
+        border = self._size - RECENT
+        self.stride = max(4, self.stride)
+        fresh = extremes(self._data[:, self._folded : border], self.stride)
+        folded = np.concatenate([self._data[:, : self._folded], fresh], axis=1)
+        if folded.shape[1] > CAPACITY // 2:
+            self.stride *= 2
+            folded = extremes(folded, 4)
+        kept = np.concatenate([folded, self._data[:, border:]], axis=1)
+        self._folded, self._size, self.pyramid = folded.shape[1], kept.shape[1], Pyramid()
+        self._data = np.empty_like(self._data)  # what was handed out stays as it was
+        self._data[:, : self._size] = kept
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -77,7 +102,9 @@ class History:
         """Add a row of metrics."""
         step = metrics["env_steps"]
         for name, value in metrics.items():
-            self.metrics.setdefault(name, Series()).append(step, value)
+            if name not in self.metrics:
+                self.metrics[name] = Series()
+            self.metrics[name].append(step, value)
 
     def truncate_after(self, step: float) -> None:
         """Drop what came after a step that a run was resumed from."""

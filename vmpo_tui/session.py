@@ -14,11 +14,15 @@ from engine.events import Event, RunFailed
 from vmpo_tui.control import SteerableChannel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.channel import Channel
     from engine.run import RunSummary
 
 Train = Callable[["Channel"], "RunSummary"]
 """Trains a run to its end over a channel; imports the engine itself, so that the screen comes first."""
+GoOn = Callable[["Path"], None]
+"""Starts a process that goes on with the run in a directory."""
 
 
 class Past(Protocol):
@@ -36,6 +40,8 @@ class Source(Protocol):
 
     attached: bool
     """Whether the run is another process's, which goes on when the screens are left."""
+    on_hangup: str
+    """What a closed terminal asks for: leave, detach or save."""
 
     @property
     def live(self) -> bool:
@@ -60,14 +66,15 @@ class Source(Protocol):
     def join(self, timeout: float) -> bool:
         """Wait for the end of what runs in this process, at most ``timeout`` seconds."""
 
-    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
-        """End this process a while after the run's part in it, whatever the screens do."""
+    def end_process_when_over(self, code: int, grace: float = 10.0, *, at_once: bool = False) -> None:
+        """End this process a while after the run's part in it, or after now, whatever the screens do."""
 
 
 class NoRun:
     """The source of screens that show no run: there is nothing to see or to steer yet."""
 
     attached = True
+    on_hangup = "leave"
     live = True
     running = False
 
@@ -89,7 +96,7 @@ class NoRun:
         del timeout
         return True
 
-    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+    def end_process_when_over(self, code: int, grace: float = 10.0, *, at_once: bool = False) -> None:
         """Nothing here holds the process up."""
 
 
@@ -102,17 +109,27 @@ class Session:
 
     attached = False
 
-    def __init__(self, train: Train, past: Past | None = None) -> None:
-        """Prepare a run.
+    def __init__(
+        self,
+        train: Train,
+        go_on: GoOn | None = None,
+        on_hangup: str = "detach",
+        *,
+        past: Past | None = None,
+    ) -> None:
+        """Prepare to train.
 
         Args:
-            train: trains it.
-            past: what it did before, which the screens are told first.
+            train: trains the run in the engine's thread.
+            go_on: starts a process that goes on with the run in a directory, once it has been left.
+            on_hangup: what a closed terminal asks for: detach or save.
+            past: what the run did before, which the screens are told first.
         """
-        self._train = train
+        self._train, self._go_on = train, go_on
         self._past = past
-        self.detached = False
-        """Whether another process is to go on with the run."""
+        self.on_hangup = on_hangup
+        self._detached = False
+        self._handing_over = threading.Lock()
         self._channel = SteerableChannel()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.summary: RunSummary | None = None
@@ -135,12 +152,26 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Send a command; the engine reads it between two iterations."""
+        if isinstance(command, Stop):
+            self._detached = False
         self._channel.send(command)
 
     def detach(self) -> None:
-        """Save and stop: a process without a screen then resumes exactly there."""
-        self.detached = True
+        """Save and stop: another process resumes exactly there, unless a stop is asked for meanwhile."""
         self.send(Stop())
+        self._detached = True
+
+    def hand_over(self) -> bool:
+        """Start the process that goes on with a run that was left; return whether there is one.
+
+        Called by whoever leaves first, the screen or the last resort: the run is handed over once.
+        """
+        summary = self.summary
+        with self._handing_over:
+            if self._detached and self._go_on and summary is not None and summary.reason == "stopped":
+                self._go_on(summary.run_dir)
+                self._go_on = None
+        return self._detached and self._go_on is None
 
     def join(self, timeout: float) -> bool:
         """Wait for the engine to end, at most ``timeout`` seconds; return whether it has."""
@@ -148,7 +179,7 @@ class Session:
             self._thread.join(timeout)
         return not self.running
 
-    def end_process_when_over(self, code: int, grace: float = 10.0) -> None:
+    def end_process_when_over(self, code: int, grace: float = 10.0, *, at_once: bool = False) -> None:
         """End the process a while after the engine, should the screen not manage to leave by itself.
 
         Whoever draws on a terminal that nobody reads any more is blocked for good.
@@ -156,15 +187,16 @@ class Session:
         Args:
             code: exit code of the process.
             grace: seconds that the screen has to leave once the engine has ended.
+            at_once: do not wait for the engine.
         """
-        threading.Thread(
-            target=self._end_process, args=(code, grace), name="last resort", daemon=True
-        ).start()
+        arguments = code, grace, at_once
+        threading.Thread(target=self._end_process, args=arguments, name="last resort", daemon=True).start()
 
-    def _end_process(self, code: int, grace: float) -> None:
-        if self._thread.ident is not None:
+    def _end_process(self, code: int, grace: float, at_once: bool) -> None:
+        if self._thread.ident is not None and not at_once:
             self._thread.join()
         time.sleep(grace)  # a daemon thread: the process does not wait for it
+        self.hand_over()
         os._exit(code)
 
     @property

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+STOP_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 class Output:
@@ -67,11 +68,27 @@ class _Terminal(io.FileIO):
             return len(memoryview(data))
 
 
-def terminal_is_gone() -> bool:
-    """Whether standard input is a terminal that was closed."""
+def insists(signum: int, before: int | None) -> bool:
+    """Whether a signal after another one asks to wait for nothing.
+
+    A closing terminal may send HUP more than once, and the end of a login TERM after it.
+    """
+    return before not in {None, signal.SIGHUP} and signum != signal.SIGHUP
+
+
+def terminal_was_closed() -> bool:
+    """Whether standard input was a terminal that is closed by now; True once.
+
+    From then on something silent is read: a closed terminal is ready at all times, to say that it is closed.
+    """
     poll = select.poll()
     poll.register(STDIN, 0)  # POLLHUP is always reported
-    return bool(poll.poll(0))
+    if not poll.poll(0):
+        return False
+    silent, _ = os.pipe()  # its other end stays open as long as the process
+    os.dup2(silent, STDIN)
+    os.close(silent)
+    return True
 
 
 def terminal_is_behind() -> bool:
@@ -86,10 +103,8 @@ def terminal_is_behind() -> bool:
 
 @contextmanager
 def stop_signals(handle: Callable[[int], None]) -> Iterator[None]:
-    """Hand TERM and HUP to a function; one that is ignored already (HUP under nohup) stays ignored."""
-    taken = [
-        signum for signum in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(signum) is not signal.SIG_IGN
-    ]
+    """Hand INT, TERM and HUP to a function; one that is ignored already (HUP under nohup) stays ignored."""
+    taken = [signum for signum in STOP_SIGNALS if signal.getsignal(signum) is not signal.SIG_IGN]
     before = {signum: signal.signal(signum, lambda number, _frame: handle(number)) for signum in taken}
     try:
         yield

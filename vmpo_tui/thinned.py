@@ -1,4 +1,4 @@
-"""A history that never outgrows its room: neighbours are averaged when it is full."""
+"""Histories that never outgrow their room: neighbours are averaged, or only their extremes kept."""
 
 from __future__ import annotations
 
@@ -69,3 +69,23 @@ class Thinned:
         self._sums[:, self._size] = 0.0
         self._counts[self._size] = 0
         self._size += 1
+
+
+def extremes(points: Floats, block: int) -> Floats:
+    """Keep the lowest and the highest of every ``block`` successive points, in their order.
+
+    Args:
+        points: abscissae and ordinates [2, n], n > 0; the last block may be shorter.
+        block: points of which two are kept.
+
+    Returns:
+        The points that are kept [2, 2 ceil(n / block)]; one that is not finite only where a whole block is.
+    """
+    count = -(-points.shape[1] // block)
+    padded = np.pad(points, ((0, 0), (0, count * block - points.shape[1])), mode="edge")
+    y = padded[1].reshape(count, block)
+    known = np.isfinite(y)
+    low = np.where(known, y, np.inf).argmin(axis=1)
+    high = block - 1 - np.where(known, y, -np.inf)[:, ::-1].argmax(axis=1)  # the last of equals
+    kept = np.sort(np.stack([low, high], axis=1), axis=1) + block * np.arange(count)[:, None]
+    return np.asarray(padded[:, kept.ravel()])

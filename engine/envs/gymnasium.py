@@ -10,6 +10,7 @@ import functools
 import math
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -335,6 +336,9 @@ def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> Async
     # The trainer may run in a thread beside a screen's: forking that process could deadlock. A server that
     # has imported everything forks instead.
     multiprocessing.get_context("forkserver").set_forkserver_preload(["__main__", __name__])
+    # Its helper is handed the descriptor of stderr: what a screen puts in its place has none.
+    with contextlib.redirect_stderr(None):
+        multiprocessing.resource_tracker.ensure_running()
     try:
         return AsyncVectorEnv(makers, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
     except (EOFError, OSError) as error:

@@ -145,6 +145,7 @@ def test_a_long_history_comes_in_slices(written, monkeypatch):
     written.update(*range(1, 2001))
     clock = iter(range(10**9))
     monkeypatch.setattr(following.time, "monotonic", lambda: next(clock) * 1e-4)
+    monkeypatch.setattr(following, "SLICE_SECONDS", 0.05)
     with written.directory.hold():
         follower = Follower(written.directory.path)
         slices = []

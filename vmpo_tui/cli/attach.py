@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vmpo_tui.cli import options
+from vmpo_tui.cli.entry import abandon_output
 
 
 def attach(
@@ -60,4 +61,7 @@ def go_on_without_a_screen(run_dir: Path) -> None:
         )
     process.returncode = 0  # it outlives this one on purpose: nobody waits for it
     where = display_path(run_dir)
-    typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+    try:
+        typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+    except OSError:  # the terminal was closed
+        abandon_output()

@@ -19,12 +19,11 @@ from engine.commands import Stop
 from vmpo_tui.cli.entry import abandon_output
 from vmpo_tui.cli.output import write_json
 from vmpo_tui.console import ConsoleChannel, Display, PlainDisplay, ProgressDisplay, mean_and_std
+from vmpo_tui.terminal import STOP_SIGNALS, insists
 from vmpo_tui.text import duration
 
 if TYPE_CHECKING:
     from engine.trainer import RunSummary, Trainer
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(slots=True)
@@ -36,18 +35,18 @@ class StopRequest:
 
 @contextmanager
 def stopping_on_signals(channel: Channel) -> Iterator[StopRequest]:
-    """Turn the first INT, TERM or HUP into a `Stop` for the engine, and a second one into an interrupt.
+    """Turn INT, TERM or HUP into a `Stop` for the engine, and another INT or TERM into an interrupt.
 
     A signal that is ignored already (HUP under nohup) stays ignored.
     """
     request = StopRequest()
 
     def handle(signum: int, _frame: FrameType | None) -> None:
-        if request.signum is not None:
+        if insists(signum, request.signum):
             signal.signal(signum, signal.SIG_DFL)  # a third one ends the process whatever it is doing
             _say("stopped without saving; the last checkpoint stays")
             raise KeyboardInterrupt
-        request.signum = signum
+        request.signum = request.signum or signum
         channel.send(Stop())
         _say("stopping: this iteration is finished and saved first; once more stops without saving")
 

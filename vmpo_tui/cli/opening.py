@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from vmpo_tui.following import Past
     from vmpo_tui.session import Session
 
+SIGNALLED = 128
+"""Exit codes from here on mean that a signal asked for the end."""
 
-def open_screens(wish: Wish) -> int:
+
+def open_screens(wish: Wish, on_hangup: str = "detach") -> int:
     """Open the application, again for each run that is chosen in it; return the last exit code.
+
+    Args:
+        wish: what to open it on first.
+        on_hangup: what becomes of a run of this process when the terminal closes: detach or save.
 
     Raises:
         EngineError: a run cannot be shown, cannot start or failed.
     """
+    from vmpo_tui.cli.attach import go_on_without_a_screen
     from vmpo_tui.desk import Desk
     from vmpo_tui.session import Session
 
@@ -34,12 +42,16 @@ def open_screens(wish: Wish) -> int:
     while following is not None:
         match following:
             case TrainNew():
-                code, following = _train(Session(_new(following)), following.config.env.id, desk)
+                session = Session(_new(following), go_on_without_a_screen, on_hangup)
+                code, following = _train(session, following.config.env.id, desk)
             case GoOn():
-                session = Session(_further(following), _past(following))
+                past = _past(following)
+                session = Session(_further(following), go_on_without_a_screen, on_hangup, past=past)
                 code, following = _train(session, following.env_id, desk)
             case _:
                 code, following = _look(following, desk)
+        if code >= SIGNALLED:
+            break
     return code
 
 
@@ -69,18 +81,14 @@ def _look(wish: Watch | Choose, desk: Desk) -> tuple[int, Wish | None]:
 
 def _train(session: Session, env_id: str, desk: Desk) -> tuple[int, Wish | None]:
     """Open the application on a run of this process; once it has closed, say how the run ended."""
-    from vmpo_tui.cli.attach import go_on_without_a_screen
     from vmpo_tui.cli.headless import write_summary
     from vmpo_tui.launch import run_app
 
     code, following = run_app(session, desk=desk)
     if session.error is not None and following is None:
         raise session.error
-    summary = session.summary
-    if session.detached and summary is not None and summary.reason == "stopped":
-        go_on_without_a_screen(summary.run_dir)
-    elif summary is not None:
-        write_summary(summary, env_id)
+    if not session.hand_over() and session.summary is not None:
+        write_summary(session.summary, env_id)
     return code, following
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from engine.config import Config
-from engine.errors import BackendUnavailableError, ConfigError
+from engine.errors import BackendUnavailableError, ConfigError, nearest
 from engine.presets import config_for
 from vmpo_tui.cli import completion
 from vmpo_tui.cli.entry import show_version
@@ -36,6 +36,21 @@ def parse_count(text: str) -> int:
         return text_to_count(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+HANGUP = {"detach": "detach", "stop": "save"}
+"""What may be asked for when the terminal closes, and the answer of the stop dialog that it stands for."""
+
+
+def parse_hangup(text: str) -> str:
+    """Return the answer that a word stands for.
+
+    Raises:
+        typer.BadParameter: it stands for none.
+    """
+    if text not in HANGUP:
+        raise typer.BadParameter(f"{text!r} is neither detach nor stop{nearest(text, HANGUP)}")
+    return HANGUP[text]
 
 
 def _count(flag: str, section: str, key: str, help_text: str) -> Any:
@@ -154,6 +169,16 @@ Threads = Annotated[
 ]
 Device = Annotated[
     str | None, _choice("--device", "run", "device", "Where the networks live: cpu, cuda, or auto.")
+]
+OnHangup = Annotated[
+    str,
+    typer.Option(
+        "--on-hangup",
+        metavar="WHAT",
+        parser=parse_hangup,
+        autocompletion=lambda: list(HANGUP),
+        help="When the terminal closes: detach goes on in the background, stop saves and ends the run.",
+    ),
 ]
 OnEnvFault = Annotated[
     str | None,

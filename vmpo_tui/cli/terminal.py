@@ -35,6 +35,7 @@ def open_application(
     eval_every: options.EvalEvery = None,
     on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
+    on_hangup: options.OnHangup = "detach",
     attach: options.Attach = None,
     resume: options.ResumeRun = None,
     version: options.Version = False,
@@ -48,28 +49,28 @@ def open_application(
     if attach is not None:
         raise typer.Exit(watch(attach))
     if resume is not None:
-        raise typer.Exit(_resume_on_screen(resume, steps))
+        raise typer.Exit(_resume_on_screen(resume, steps, on_hangup))
     if env_id is None:
-        raise typer.Exit(_choose())
+        raise typer.Exit(_choose(on_hangup))
     overrides = options.Overrides(
         steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
     )
     settings = options.build_config(
         env_id, overrides, preset=preset, file=config, assignments=assignments or ()
     )
-    raise typer.Exit(_train_on_screen(settings, run_dir))
+    raise typer.Exit(_train_on_screen(settings, run_dir, on_hangup))
 
 
-def _choose() -> int:
+def _choose(on_hangup: str) -> int:
     """Open the application on the list of runs."""
     from vmpo_tui.cli.opening import open_screens, require_terminal
     from vmpo_tui.wishes import Choose
 
     require_terminal("vmpo-tui needs a terminal; without one, see `vmpo train`, `vmpo runs` and `vmpo envs`")
-    return open_screens(Choose())
+    return open_screens(Choose(), on_hangup)
 
 
-def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
+def _train_on_screen(settings: Config, run_dir: Path | None, on_hangup: str) -> int:
     """Open the application on a new run."""
     from engine.run_directory import new_run_name, runs_root
     from vmpo_tui.cli.opening import open_screens, require_terminal
@@ -78,14 +79,14 @@ def _train_on_screen(settings: Config, run_dir: Path | None) -> int:
     require_terminal(f"vmpo-tui needs a terminal; without one, use `vmpo train {settings.env.id}`")
     options.check_settings(settings)
     directory = run_dir or runs_root() / new_run_name(settings.env.id, settings.run.seed)
-    return open_screens(TrainNew(settings, directory))
+    return open_screens(TrainNew(settings, directory), on_hangup)
 
 
-def _resume_on_screen(run: str, steps: int | None) -> int:
+def _resume_on_screen(run: str, steps: int | None, on_hangup: str) -> int:
     """Open the application on a run that goes on; whether it can is checked before the screen opens."""
     from vmpo_tui.cli.opening import open_screens, require_terminal
     from vmpo_tui.wishes import GoOn
 
     start, settings = find_start(run, steps)
     require_terminal(f"vmpo-tui needs a terminal; without one, use `vmpo resume {run}`")
-    return open_screens(GoOn(start, settings.env.id, steps))
+    return open_screens(GoOn(start, settings.env.id, steps), on_hangup)

@@ -1,0 +1,248 @@
+"""Ended from outside at any moment: what was learned is saved, the terminal restored, nothing is left."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.checkpoint import find_checkpoint, load_checkpoint
+from engine.commands import Stop
+from engine.run_directory import RunDirectory
+from tests.faults.moments import APPLICATION, HEADLESS, MOMENTS, program
+from tests.terminal import Terminal
+from tests.test_end_to_end import TINY, Run
+from vmpo_tui.control import send_command
+
+FRONTS = {"application": APPLICATION, "headless": HEADLESS}
+STEPS = 128
+"""Of an iteration."""
+OPTIONS = (
+    *TINY, "--eval-every", str(3 * STEPS), "--set", f"checkpoint.interval={STEPS}",
+)  # fmt: skip
+
+
+class Stand:
+    """A run that stands still in the middle of a moment, in a terminal of its own."""
+
+    def __init__(self, folder: Path, front: str, moment: str, *options: str) -> None:
+        self.front = front
+        self.run = Run(folder / "run")
+        self.folder = folder
+        backend = "gymnasium-async" if moment == "rollout" else "gymnasium"  # with processes of its own
+        arguments = (*OPTIONS, "--backend", backend, "--run-dir", str(self.run.path), *options)
+        text = program(FRONTS[front], moment, folder)
+        self.terminal = Terminal(text, *arguments, cwd=folder, controlling=True)
+
+    def __enter__(self) -> Stand:
+        self.terminal.wait_for("the moment", (self.folder / "reached").exists)
+        if self.front == "application":
+            self.terminal.wait_for_text("CartPole-v1")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.terminal.__exit__(*exception)
+
+    def go_on(self) -> None:
+        (self.folder / "go").touch()
+
+    def send(self, signum: int) -> None:
+        self.terminal.process.send_signal(signum)
+
+    def ended(self) -> int:
+        """Wait for the end and return the exit code; nothing but a process of another session is left."""
+        code = self.terminal.wait_for_exit()
+        self.wait_for_processes()
+        return code
+
+    def wait_for_processes(self) -> None:
+        """Wait until nothing is left of the session: helpers end when they notice."""
+        until(lambda: in_session(self.terminal.process.pid) == [])
+
+    @property
+    def processor_seconds(self) -> float:
+        fields = stat_of(self.terminal.process.pid)
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def stat_of(pid: int | str) -> list[str]:
+    """Fields of a process's stat from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def in_session(session: int) -> list[str]:
+    """Return the processes of a session that are no zombies."""
+    found = []
+    for pid in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            state, _, _, number, *_ = stat_of(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(number) == session and state != "Z":
+            found.append(pid)
+    return found
+
+
+def assert_saved(run: Run) -> None:
+    """The last update is the last checkpoint, which loads."""
+    checkpoint = load_checkpoint(find_checkpoint(run.path))
+    rows = run.rows()
+    assert checkpoint.updates == rows[-1]["updates"]
+    assert [row["updates"] for row in rows] == list(range(1, len(rows) + 1))
+    assert [event["reason"] for event in run.events("RunFinished")][-1] == "stopped"
+
+
+def assert_given_back(stand: Stand) -> None:
+    """Echo and lines are back, and so are the cursor and the screen that was there before."""
+    terminal = stand.terminal
+    assert terminal.attributes() == terminal.attributes_before
+    assert terminal.output.rfind(b"\x1b[?25h") >= terminal.output.rfind(b"\x1b[?25l")
+    assert terminal.output.count(b"\x1b[?1049h") == terminal.output.count(b"\x1b[?1049l")
+    assert b"Traceback" not in terminal.output
+
+
+def assert_goes_on(run: Run) -> None:
+    """Another process has taken the run over, without a gap; end it."""
+    stopped_at = run.rows()[-1]["updates"]
+    until(lambda: len(run.events("RunStarted")) == 2 and run.rows()[-1]["updates"] > stopped_at + 1)
+    assert run.events("RunStarted")[1]["updates"] == run.events("RunFinished")[0]["updates"]
+    assert not any("not exact" in warning["message"] for warning in run.events("Warned"))
+    send_command(run.path, Stop())
+    until(lambda: not RunDirectory.open(run.path).held())
+    assert len(run.events("RunFinished")) == 2
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90.0
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def interrupt(stand: Stand) -> None:
+    """Headless, ctrl+c reaches every process of the terminal; in the application it is a key, unlike this."""
+    if stand.front == "headless":
+        stand.terminal.press("\x03")
+    else:
+        stand.send(signal.SIGINT)
+
+
+def ended_by_a_signal(stand: Stand, signum: int, *, act: Callable[[Stand], None] | None = None) -> None:
+    if act:
+        act(stand)
+    else:
+        stand.send(signum)
+    stand.terminal.wait_for_text("stopping")
+    stand.go_on()
+    assert stand.ended() == 128 + signum
+    assert_given_back(stand)
+
+
+def by_int(stand: Stand) -> None:
+    ended_by_a_signal(stand, signal.SIGINT, act=interrupt)
+    assert_saved(stand.run)
+
+
+def by_term(stand: Stand) -> None:
+    ended_by_a_signal(stand, signal.SIGTERM)
+    assert_saved(stand.run)
+
+
+def by_hup(stand: Stand) -> None:
+    ended_by_a_signal(stand, signal.SIGHUP)
+    assert_saved(stand.run)
+    if stand.front == "application":
+        assert_goes_on(stand.run)
+        assert_saved(stand.run)
+
+
+def by_a_closed_terminal(stand: Stand) -> None:
+    stand.terminal.hang_up()
+    before = stand.processor_seconds
+    time.sleep(1.0)  # a rate needs a time
+    assert stand.processor_seconds - before < 0.4, "spinning"
+    stand.go_on()
+    assert stand.terminal.process.wait(60.0) == 128 + signal.SIGHUP
+    stand.wait_for_processes()
+    assert_saved(stand.run)
+    if stand.front == "application":
+        assert_goes_on(stand.run)
+        assert_saved(stand.run)
+
+
+def by_a_second_int(stand: Stand) -> None:
+    """Leaves at once, in the middle of everything; what was saved before is there."""
+    saved = stand.run.events("CheckpointSaved")[-1]["updates"]
+    interrupt(stand)
+    stand.terminal.wait_for_text("stopping")
+    interrupt(stand)
+    assert stand.ended() == 128 + signal.SIGINT
+    assert_given_back(stand)
+    assert load_checkpoint(find_checkpoint(stand.run.path)).updates == saved >= 2
+    assert stand.run.events("RunFinished") == []
+    assert not RunDirectory.open(stand.run.path).held()
+
+
+def by_term_after_a_stop(stand: Stand) -> None:
+    """Stopped and continued, then ended: the terminal is free meanwhile, and training goes on after it."""
+    stand.send(signal.SIGTSTP if stand.front == "application" else signal.SIGSTOP)
+    stand.terminal.wait_for("the stop", lambda: stat_of(stand.terminal.process.pid)[0] == "T")
+    if stand.front == "application":
+        assert_given_back(stand)
+    updates = len(stand.run.rows())
+    stand.go_on()
+    stand.send(signal.SIGCONT)
+    stand.terminal.wait_for("more updates", lambda: len(stand.run.rows()) > updates + 1)
+    if stand.front == "application":
+        stand.terminal.wait_for_text("● training")
+        assert stand.terminal.attributes() != stand.terminal.attributes_before
+    by_term(stand)
+
+
+WAYS: dict[str, Callable[[Stand], None]] = {
+    "INT": by_int,
+    "TERM": by_term,
+    "HUP": by_hup,
+    "terminal closed": by_a_closed_terminal,
+    "second INT": by_a_second_int,
+    "TSTP and CONT": by_term_after_a_stop,
+}
+SHORT = {
+    ("application", "saving", "INT"), ("application", "evaluation", "terminal closed"),
+    ("headless", "rollout", "second INT"), ("headless", "update", "HUP"),
+}  # fmt: skip
+"""Cases that every test run goes through; the others need ``-m faults``."""
+
+
+def matrix() -> Iterator[object]:
+    for case in itertools.product(FRONTS, MOMENTS, WAYS):
+        yield pytest.param(*case, marks=[] if case in SHORT else pytest.mark.faults, id="-".join(case))
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("front", "moment", "way"), matrix())
+def test_ended_from_outside_a_run_is_saved_and_nothing_is_left(tmp_path, front, moment, way):
+    with Stand(tmp_path, front, moment) as stand:
+        WAYS[way](stand)
+
+
+@pytest.mark.e2e
+@pytest.mark.faults
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_closed_terminal_stops_a_run_where_that_is_asked_for(tmp_path, closed):
+    with Stand(tmp_path, "application", "update", "--on-hangup", "stop") as stand:
+        if closed:
+            stand.terminal.hang_up()
+        else:
+            stand.send(signal.SIGHUP)
+        stand.go_on()
+        assert stand.terminal.process.wait(60.0) == 128 + signal.SIGHUP
+        stand.wait_for_processes()
+    assert_saved(stand.run)
+    assert not RunDirectory.open(stand.run.path).held()
+    assert len(stand.run.events("RunStarted")) == 1
