@@ -92,6 +92,12 @@ class Terminal:
         """What the screen shows."""
         return "\n".join(self._screen.display)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the program wrote and nobody has read yet."""
+        count = fcntl.ioctl(self._ours, termios.FIONREAD, struct.pack("i", 0))
+        return int(struct.unpack("i", count)[0])
+
     def press(self, key: str) -> None:
         """Send a key."""
         os.write(self._ours, key.encode())

@@ -37,8 +37,8 @@ class RunCurves:
         self.name = name
         self.style = style
         self.history = history
-        self._places: dict[tuple[str, str], tuple[Pyramid, Buffer]] = {}
-        self._smoothed: dict[tuple[str, int], Smoothed] = {}
+        self._places: dict[str, tuple[str, Pyramid, Buffer]] = {}
+        self._smoothed: dict[str, tuple[int, Smoothed]] = {}
 
     def names(self) -> Iterator[str]:
         """Yield the names of the charts that there are."""
@@ -69,10 +69,10 @@ class RunCurves:
         every_row = key in self.history.metrics and len(rows) == len(series)
         if every_row and rows.stride == series.stride == 1:
             return rows.y
-        source, known = self._places.get((key, axis), (None, Buffer()))
-        if source is not series.pyramid:  # another curve, or one that was cut
+        over, source, known = self._places.get(key, ("", None, Buffer()))
+        if over != axis or source is not series.pyramid:  # another curve, or one that was cut
             known = Buffer()
-            self._places[key, axis] = series.pyramid, known
+            self._places[key] = axis, series.pyramid, known
         fresh = series.x[len(known) :]
         if len(fresh):
             known.extend(np.interp(fresh, rows.x, rows.y)[None])
@@ -80,7 +80,10 @@ class RunCurves:
 
     def smoothed(self, key: str, series: Series, span: int) -> tuple[Floats, Pyramid]:
         """Return the smoothed curve [n] with its pyramid."""
-        average = self._smoothed.setdefault((key, span), Smoothed(span))
+        known, average = self._smoothed.get(key, (0, Smoothed(span)))
+        if known != span:  # only what is seen is kept
+            average = Smoothed(span)
+            self._smoothed[key] = span, average
         return average.follow(series), average.pyramid
 
     def place(self, env_steps: float, axis: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from types import SimpleNamespace
 
@@ -70,4 +71,22 @@ def test_a_run_that_is_not_there_cannot_be_resumed(run, trainer):
     code, _, err = run("--resume", "mine")
     assert (code, err.count("\n")) == (2, 1)
     assert "no run or checkpoint 'mine'" in err
+    assert trainer.made == []
+
+
+@pytest.mark.parametrize(("words", "answer"), [((), "detach"), (("detach",), "detach"), (("stop",), "save")])
+def test_what_a_closed_terminal_asks_for(run, trainer, monkeypatch, words, answer):
+    sessions = []
+    monkeypatch.setattr(
+        "vmpo_tui.session.Session", lambda *given: sessions.append(Session(*given)) or sessions[0]
+    )
+    assert run("CartPole-v1", *itertools.chain(*(("--on-hangup", word) for word in words))).code == 0
+    assert [session.on_hangup for session in sessions] == [answer]
+
+
+def test_a_misspelt_wish_for_a_closed_terminal_is_told(run, trainer):
+    code, _, err = run("CartPole-v1", "--on-hangup", "stpo")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--on-hangup" in err
+    assert "'stpo' is neither detach nor stop; did you mean 'stop'?" in err
     assert trainer.made == []

@@ -156,6 +156,21 @@ def test_a_second_signal_stops_at_once(run, trainer, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("second", [signal.SIGHUP, signal.SIGTERM])
+def test_a_terminal_that_closes_saves_however_often_that_is_said(run, trainer, monkeypatch, second):
+    """The shell and the system each send HUP; the end of a login sends TERM after it."""
+
+    def closes(self):
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), second)
+
+    monkeypatch.setattr(trainer, "between_iterations", closes)
+    result = run("train", "CartPole-v1")
+    assert result.code == 128 + signal.SIGHUP
+    assert result.out.startswith("stopped: CartPole-v1")
+    assert "without saving" not in result.err.replace("once more stops without saving", "")
+
+
 def test_an_ignored_signal_stays_ignored(run, trainer, monkeypatch):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

@@ -265,3 +265,20 @@ def test_dm_control_task_keeps_its_time_limit(make: Make) -> None:
     assert batch.truncated.all()
     assert not batch.terminated.any()
     assert not np.array_equal(batch.next_observation, batch.observation)
+
+
+def test_processes_start_beside_a_screen_that_has_taken_stderr() -> None:
+    """Textual's has the descriptor -1; multiprocessing would hand it on to its helper."""
+    program = """
+import io, sys
+class Captured(io.StringIO):
+    def fileno(self): return -1
+if __name__ == "__main__":
+    sys.stderr = Captured()
+    from engine.envs.gymnasium import GymnasiumEnv
+    env = GymnasiumEnv("CartPole-v1", 2, asynchronous=True)
+    print(env.reset(0).shape)
+    env.close()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "(2, 4)\n"

@@ -83,6 +83,22 @@ def test_curves_over_time_stay_right_when_they_are_thinned(small):
     assert np.allclose(places, loss.x / 16.0)
 
 
+def test_of_all_smoothings_and_axes_that_were_looked_at_one_is_kept():
+    history = History()
+    for number in range(1, 100):
+        history.record({"env_steps": 8.0 * number, "seconds": 0.5 * number, "loss": np.cos(number)})
+    history.episodes.append(8.0, 1.0)
+    curves = RunCurves("run", "own", history)
+    loss = history.metrics["loss"]
+    first = curves.smoothed("loss", loss, 10)[0].copy()
+    for span in (20, 50, 10):
+        assert (curves.smoothed("loss", loss, span)[0] == first).all() == (span == 10)
+        assert len(curves._smoothed) == 1
+    for axis, place in (("seconds", 0.5), ("env_steps", 8.0), ("seconds", 0.5)):
+        assert curves.places("return", history.episodes, axis).tolist() == [place]
+        assert len(curves._places) == 1
+
+
 def test_the_room_of_a_series_keeps_what_a_diagnosis_looks_at():
     assert 0 < RECENT < CAPACITY // 4
     assert CAPACITY % 4 == 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from engine.channel import Channel
-from engine.commands import EvaluateNow
+from engine.commands import EvaluateNow, Stop
 from engine.events import RunFailed, Warned
+from engine.run import RunSummary
 from vmpo_tui.session import Session
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +67,77 @@ def test_joining_an_engine_that_does_not_end_gives_up():
 
 def test_a_session_never_started_is_over():
     assert Session(lambda channel: None).join(timeout=0.0)  # type: ignore[arg-type, return-value]
+
+
+def stopped(run_dir: Path, reason: str = "stopped") -> Callable[[Channel], RunSummary]:
+    """Train until the first command."""
+
+    def train(channel: Channel) -> RunSummary:
+        channel.receive(timeout=10.0)
+        return RunSummary(run_dir, reason, 16, 1, 1.0, None, None, None)
+
+    return train
+
+
+def test_a_run_that_is_left_is_handed_over_once(tmp_path):
+    handed: list[Path] = []
+    session = Session(stopped(tmp_path), handed.append)
+    session.start()
+    session.detach()
+    assert session.join(timeout=10.0)
+    assert session.hand_over()
+    assert session.hand_over()
+    assert handed == [tmp_path]
+
+
+def test_a_stop_after_all_is_a_stop(tmp_path):
+    handed: list[Path] = []
+    session = Session(stopped(tmp_path), handed.append)
+    session.start()
+    session.detach()
+    session.send(Stop())
+    assert session.join(timeout=10.0)
+    assert not session.hand_over()
+    assert handed == []
+
+
+def test_a_run_that_is_over_is_not_handed_over(tmp_path):
+    handed: list[Path] = []
+    session = Session(stopped(tmp_path, "completed"), handed.append)
+    session.start()
+    session.detach()
+    assert session.join(timeout=10.0)
+    assert not session.hand_over()
+    assert handed == []
+
+
+def test_the_last_resort_hands_over_what_was_left(tmp_path):
+    program = f"""
+import threading
+from pathlib import Path
+from tests.unit.test_session import stopped
+from vmpo_tui.session import Session
+path = Path({str(tmp_path)!r})
+session = Session(stopped(path), lambda run_dir: (run_dir / "handed").touch())
+session.start()
+session.detach()
+session.end_process_when_over(129, grace=0.0)
+threading.Event().wait(60.0)  # a screen that draws on a terminal nobody reads
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=50.0).returncode == 129
+    assert (tmp_path / "handed").exists()
+
+
+def test_the_last_resort_waits_for_no_engine_where_it_was_told_so():
+    program = """
+import threading
+from vmpo_tui.session import Session
+session = Session(lambda channel: channel.receive(timeout=50.0))
+session.start()
+session.end_process_when_over(130, grace=0.0, at_once=True)
+threading.Event().wait(60.0)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=40.0).returncode == 130
 
 
 def test_the_last_resort_ends_a_process_whose_screen_hangs():
