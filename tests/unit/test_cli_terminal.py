@@ -11,6 +11,7 @@ from engine.errors import NonFiniteError
 from tests.unit.cli_runner import FakeTrainer, Runner
 from vmpo_tui.cli.terminal import app
 from vmpo_tui.session import Session
+from vmpo_tui.settings import settings_path
 
 
 @pytest.fixture
@@ -70,4 +71,15 @@ def test_a_run_that_is_not_there_cannot_be_resumed(run, trainer):
     code, _, err = run("--resume", "mine")
     assert (code, err.count("\n")) == (2, 1)
     assert "no run or checkpoint 'mine'" in err
+    assert trainer.made == []
+
+
+def test_nothing_opens_with_settings_that_make_no_sense(run, trainer, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = settings_path()
+    path.parent.mkdir()
+    path.write_text("[keymap]\nrun.stop = 'e'")
+    code, out, err = run("CartPole-v1")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path}: line 2: keymap.run.stop: 'e' is taken")
     assert trainer.made == []
