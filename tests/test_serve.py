@@ -17,11 +17,13 @@ from pathlib import Path
 import numpy as np
 import pyte
 import pytest
+from textual.color import Color
 
 from tests.terminal import ROOT
 from tests.test_attach import training
 from tests.test_end_to_end import Run
 from vmpo_tui.spectator import REFUSAL
+from vmpo_tui.themes import THEMES
 
 aiohttp = pytest.importorskip("aiohttp")
 pytest.importorskip("textual_serve")
@@ -30,8 +32,8 @@ from tests.browser import CHROMIUM, SIZE, Browser  # noqa: E402 - needs aiohttp
 
 PATIENCE = 90.0
 COLUMNS, LINES = 120, 40
-CURVE = 1, 120, 212
-"""Red, green and blue of the curve in the standard theme ($primary)."""
+CURVE = Color.parse(THEMES[0].primary).rgb
+"""Red, green and blue of the curve in the standard theme."""
 
 pytestmark = pytest.mark.e2e
 

@@ -231,9 +231,8 @@ class Shell(App[int]):
     def exit(self, *args: Any, **options: Any) -> None:
         """Leave, remembering how."""
         for kind in SCREENS:
-            screen = self.get_screen(kind.LABEL)
-            if isinstance(screen, RunScreen):
-                self.desk.note_screen(kind.LABEL, screen.keep())
+            if self.is_screen_installed(kind.LABEL):
+                self.desk.note_screen(kind.LABEL, self.get_screen(kind.LABEL, kind).keep())
         front = [screen.LABEL for screen in self.screen_stack if isinstance(screen, RunScreen)]
         left = front[-1] if front else ""
         self.desk.note(screen="" if left == "runs" else left)  # one looks there for another run to begin with

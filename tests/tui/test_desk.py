@@ -13,6 +13,7 @@ from tests.tui.scripted_engine import ScriptedEngine, shown, until
 from vmpo_tui import memory
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.desk import Desk
+from vmpo_tui.hints import HINTS
 from vmpo_tui.memory import Memory
 from vmpo_tui.screens.help import HelpDialog
 from vmpo_tui.settings import Settings
@@ -168,7 +169,7 @@ async def test_a_hint_can_be_dismissed(engine, tmp_path: Path, way):
         else:
             app.end_hints()
         await until(pilot, "the end of the hint", lambda: not app.screen.query_one(HintLine).display)
-        assert len(memory.load(path)[0].learned) == (1 if way != "palette" else 6)
+        assert len(memory.load(path)[0].learned) == (1 if way != "palette" else len(HINTS))
     assert engine.received == []
 
 

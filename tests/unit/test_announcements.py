@@ -80,7 +80,7 @@ def test_a_notification_steers_no_terminal():
 
 
 def test_every_hint_teaches_a_key_that_there_is():
-    names = {hint.binding for hint in HINTS} - {"screen.runs"}  # taught once there is such a screen
+    names = {hint.binding for hint in HINTS}
     assert names <= set(NAMES)
 
 

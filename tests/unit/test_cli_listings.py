@@ -15,6 +15,7 @@ from engine.presets import PRESETS
 from tests.unit.cli_runner import Runner
 from vmpo_tui.cli import doctor
 from vmpo_tui.robot import gl
+from vmpo_tui.settings import settings_path
 
 
 @pytest.fixture
@@ -151,3 +152,35 @@ def test_hostile_names_are_listed_but_steer_nothing(run, tmp_path):
     assert "[bold]x" in out
     assert len(out.splitlines()) == 2 + 1 + len(names)
     assert {entry["name"] for entry in json.loads(run("runs", "--json").out)} == {"good", *names}
+
+
+@pytest.fixture
+def settings(monkeypatch, tmp_path):
+    """A user's file of settings, not there yet."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = settings_path()
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_keys_are_listed_as_they_are_set(run, settings):
+    settings.write_text('[keymap]\nrun.evaluate = ["f5", "?"]\nrun.help = "f1"')
+    listed = {key["name"]: key for key in json.loads(run("keys", "--json").out)}
+    assert listed["run.evaluate"] == {
+        "where": "everywhere",
+        "name": "run.evaluate",
+        "key": "f5 ?",
+        "does": "evaluate the policy now",
+    }
+    assert listed["robot.play"]["where"] == "robot screen"
+    assert "charts.export" in run("keys").out
+
+
+def test_the_doctor_says_where_settings_are_and_what_is_wrong_with_them(run, no_gl, settings):
+    assert str(settings) in run("doctor", "--json").out
+    settings.write_text("theme = 'lihgt'")
+    code, out, _ = run("doctor", "--json")
+    check = next(check for check in json.loads(out) if check["name"] == "settings")
+    assert code == 1
+    assert check["state"] == "fail"
+    assert check["detail"].startswith(f"{settings}: line 1: theme: expected one of dark, light")

@@ -12,6 +12,7 @@ from engine.errors import NonFiniteError
 from tests.unit.cli_runner import FakeTrainer, Runner
 from vmpo_tui.cli.terminal import app
 from vmpo_tui.session import Session
+from vmpo_tui.settings import settings_path
 
 
 @pytest.fixture
@@ -89,4 +90,15 @@ def test_a_misspelt_wish_for_a_closed_terminal_is_told(run, trainer):
     assert (code, err.count("\n")) == (2, 1)
     assert "--on-hangup" in err
     assert "'stpo' is neither detach nor stop; did you mean 'stop'?" in err
+    assert trainer.made == []
+
+
+def test_nothing_opens_with_settings_that_make_no_sense(run, trainer, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = settings_path()
+    path.parent.mkdir()
+    path.write_text("[keymap]\nrun.stop = 'e'")
+    code, out, err = run("CartPole-v1")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {path}: line 2: keymap.run.stop: 'e' is taken")
     assert trainer.made == []

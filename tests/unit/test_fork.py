@@ -96,9 +96,10 @@ def test_a_pointer_that_is_missing_or_torn_is_done_without(trunk, tmp_path):
 
 
 def test_a_session_tells_the_past_before_the_present(trunk):
-    session = Session(lambda channel: Trainer.resume(trunk, total_steps=6144, channel=channel).run(trunk))
     past = Past(trunk, 4096)
-    session = Session(session._train, past)
+    session = Session(
+        lambda channel: Trainer.resume(trunk, total_steps=6144, channel=channel).run(trunk), past=past
+    )
     session.start()
     events = []
     while session.running or not past.over:

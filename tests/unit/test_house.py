@@ -70,7 +70,8 @@ def test_the_engine_brings_no_screen():
 
 
 @pytest.mark.parametrize(
-    "command", ["", "train", "eval", "resume", "attach", "serve", "plot", "export", "runs", "envs", "doctor"]
+    "command",
+    ["", "train", "eval", "resume", "attach", "serve", "plot", "export", "runs", "envs", "keys", "doctor"],
 )
 def test_help_imports_nothing_heavy(command):
     found = _modules_after("from vmpo_tui.cli import main; main()", *command.split(), "--help")
