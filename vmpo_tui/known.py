@@ -11,6 +11,17 @@ from engine.config import Config
 
 ENV_IDS = Path(__file__).with_name("env_ids.txt")
 """What Gymnasium and installed suites offer; a test holds it against their registry."""
+SUGGESTED: tuple[tuple[str, str], ...] = (
+    ("CartPole-v1", "balance a pole: two actions, learnt soonest"),
+    ("Acrobot-v1", "swing two links up: three actions"),
+    ("InvertedPendulum-v5", "balance a pole by one continuous force"),
+    ("HalfCheetah-v5", "run: six joints, cannot fall"),
+    ("Hopper-v5", "hop on one leg: three joints, falls easily"),
+    ("Walker2d-v5", "walk on two legs: six joints"),
+    ("Ant-v5", "walk on four legs: eight joints"),
+    ("Humanoid-v5", "walk upright: seventeen joints, takes longest"),
+)
+"""Environments to begin with, from the quickest to the hardest, each with what it asks for."""
 
 
 def environments() -> list[str]:

@@ -41,7 +41,7 @@ class Robot(RunScreen):
     LABEL = "robot"
     CSS_PATH = "robot.tcss"
     KEYS = [
-        _key("p", "play", "play", "play or hold the replay"),
+        _key("enter", "play", "play", "play or hold the replay", display="↵"),
         _key("left", f"scrub({-SCRUB_SECONDS})", "back", "scrub back by a second", display="←"),
         _key("right", f"scrub({SCRUB_SECONDS})", "ahead", "scrub ahead by a second", display="→"),
         _key("comma", "scrub(-0.001)", "step back", "scrub back by a step", display=","),

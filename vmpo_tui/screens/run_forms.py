@@ -11,7 +11,7 @@ from textual.suggester import SuggestFromList
 from engine.config import LIVE, Config
 from engine.errors import CheckpointError, ConfigError
 from engine.generations import generations
-from engine.run_directory import RunDirectory, RunInfo, check_name
+from engine.run_directory import RunDirectory, RunInfo, check_name, tidy_name
 from vmpo_tui.screens.form import Form
 from vmpo_tui.text import parse_count, si
 from vmpo_tui.widgets.field import Field, Note
@@ -30,7 +30,7 @@ class RenameForm(Form[str]):
 
     def fields(self) -> Iterable[Field]:
         """Yield the name."""
-        yield Field("name", "name", self._run_info.name)
+        yield Field("name", "name", tidy_name(self._run_info.name))
 
     def check(self, values: Mapping[str, str]) -> Mapping[str, Note]:
         """Say whether the name can be had."""
@@ -119,7 +119,9 @@ class ForkForm(Form[Fork]):
         """Yield checkpoint, name and changes."""
         newest = next(iter(self._checkpoints))
         yield Field("from", "from step", newest, suggester=SuggestFromList(self._checkpoints))
-        yield Field("name", "name", f"{self._run_info.name[:60]}-from-{si(int(newest.split('-')[0]))}")
+        yield Field(
+            "name", "name", f"{tidy_name(self._run_info.name)[:60]}-from-{si(int(newest.split('-')[0]))}"
+        )
         yield Field("steps", "target steps", placeholder=f"{self._run_info.total_steps:,}")
         yield Field("settings", "settings", placeholder="key=value ...")
 

@@ -21,7 +21,7 @@ SYMBOLS = {
 }
 
 
-IDLE = "no run is shown yet   n begins a new one   enter opens one"
+IDLE = "no run is shown yet   t trains a new one   enter opens one"
 
 
 class StatusBar(Lines):
