@@ -228,6 +228,9 @@ async def test_settings_are_completed_one_after_another():
     assert await suggest("network.activation=silu") is None
     assert await suggest("nonsense") is None
     assert await suggest("") is None
+    live = SuggestSetting(LIVE).get_suggestion
+    assert await live("vmpo.gam") is None
+    assert await live("vmpo.eps") == "vmpo.epsilon_eta="
 
 
 async def test_a_run_is_opened_or_gone_on_with(app, root):
@@ -350,6 +353,13 @@ async def test_a_run_branches_off_a_real_checkpoint(app, root):
         await pilot.press("b")
         await until(pilot, "the form", lambda: isinstance(app.screen, ForkForm))
         assert "reached at that step already" in note_beside(app, "steps")
+        await type_into(pilot, "from", "7")
+        assert "one of 1024" in note_beside(app, "from")
+        await type_into(pilot, "from", "1024")
+        make(root, "trunk-from-1.02k", age=1)
+        await type_into(pilot, "name", "trunk")
+        await type_into(pilot, "name", "")
+        assert "taken" in note_beside(app, "name")
         await type_into(pilot, "name", "branch")
         await type_into(pilot, "steps", "4096")
         await type_into(pilot, "settings", "vmpo.gamma=0.5")

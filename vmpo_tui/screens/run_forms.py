@@ -15,6 +15,7 @@ from engine.run_directory import RunDirectory, RunInfo, check_name, tidy_name
 from vmpo_tui.screens.form import Form
 from vmpo_tui.text import parse_count, si
 from vmpo_tui.widgets.field import Field, Note
+from vmpo_tui.widgets.suggest_setting import SuggestSetting
 from vmpo_tui.wishes import GoOn
 
 
@@ -119,17 +120,18 @@ class ForkForm(Form[Fork]):
         """Yield checkpoint, name and changes."""
         newest = next(iter(self._checkpoints))
         yield Field("from", "from step", newest, suggester=SuggestFromList(self._checkpoints))
-        yield Field(
-            "name", "name", f"{tidy_name(self._run_info.name)[:60]}-from-{si(int(newest.split('-')[0]))}"
-        )
+        yield Field("name", "name")
         yield Field("steps", "target steps", placeholder=f"{self._run_info.total_steps:,}")
-        yield Field("settings", "settings", placeholder="key=value ...")
+        yield Field("settings", "settings", placeholder="key=value ...", suggester=SuggestSetting(LIVE))
 
     def check(self, values: Mapping[str, str]) -> Mapping[str, Note]:
         """Say what is wrong with each field."""
+        for field in self.query(Field):
+            if field.name == "name":
+                field.set_placeholder(self._chosen_name({**values, "name": ""}))
         return {
             "from": self._start(values["from"]),
-            "name": name_note(self._run_info.path.parent, values["name"]),
+            "name": name_note(self._run_info.path.parent, self._chosen_name(values)),
             "steps": self._steps(values),
             "settings": self._settings(values["settings"]),
         }
@@ -140,8 +142,14 @@ class ForkForm(Form[Fork]):
         if values["steps"]:
             changes["run.total_steps"] = parse_count(values["steps"])
         path = self._checkpoints[values["from"]]
-        target = self._run_info.path.parent / values["name"]
+        target = self._run_info.path.parent / self._chosen_name(values)
         self.dismiss(Fork(path, target, self._run_info.env_id, changes))
+
+    def _chosen_name(self, values: Mapping[str, str]) -> str:
+        """Return the name as typed, or one after the run and the step."""
+        start = values["from"].split("-")[0]
+        step = si(int(start)) if start.isdecimal() else "checkpoint"
+        return values["name"] or f"{tidy_name(self._run_info.name)[:60]}-from-{step}"
 
     def _start(self, name: str) -> Note:
         if name in self._checkpoints:
@@ -165,7 +173,7 @@ class ForkForm(Form[Fork]):
                 config = config.changed_live(key, value)
         except ConfigError as error:
             return Note(str(error), "error")
-        return Note("changed from there on" if text else f"such as {min(LIVE - {'run.total_steps'})}=...")
+        return Note("changed from there on" if text else "such as optimizer.policy_lr=1e-4")
 
 
 def name_note(root: Path, name: str, own: str = "") -> Note:
