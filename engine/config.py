@@ -41,22 +41,6 @@ LIVE: frozenset[str] = frozenset(
 """Settings that may change while a run is under way."""
 
 
-def range_of(key: str) -> str:
-    """Return which numbers a setting may have, such as ``> 0`` or ``>= 1``; empty where any will do.
-
-    Args:
-        key: dotted name of a setting that exists.
-    """
-    section, _, name = key.partition(".")
-    kind = next(entry for entry in dataclasses.fields(Config) if entry.name == section).default_factory
-    assert kind is not dataclasses.MISSING
-    limits = next(entry for entry in dataclasses.fields(kind()) if entry.name == name).metadata
-    if "low" not in limits:
-        return ""
-    low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
-    return low if limits["high"] == math.inf else f"{low}, at most {limits['high']:,}"
-
-
 def _bounded(default: Any, low: float, high: float = math.inf, *, open_low: bool = False) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "open_low": open_low})
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +48,26 @@ def settings(incomplete: str) -> list[tuple[str, str]]:
     return [(text, "") for text in matching((f"{key}={choice}" for choice in choices), incomplete)]
 
 
+def range_of(key: str) -> str:
+    """Return which numbers a setting may have, such as ``> 0`` or ``>= 1``; empty where any will do.
+
+    Args:
+        key: dotted name of a setting.
+    """
+    limits = _fields()[key][0].metadata
+    if "low" not in limits:
+        return ""
+    low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
+    return low if limits["high"] == math.inf else f"{low}, at most {limits['high']:,}"
+
+
 def matching(names: Iterable[str], incomplete: str) -> list[str]:
     """Return the names that begin so, sorted."""
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def _fields() -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+@functools.cache
+def _fields() -> Mapping[str, tuple[dataclasses.Field[Any], Any]]:
     """Return the field and the default of every setting by its dotted name."""
     default = Config()
     return {

@@ -6,104 +6,32 @@ import json
 import os
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input
 
 from engine.commands import ChangeSetting, Stop
 from engine.config import LIVE, Config
 from engine.events import SettingChanged
 from engine.presets import config_for
 from engine.run_admin import TRASH
-from engine.run_directory import NAME_PATTERN, RunDirectory, list_runs
+from engine.run_directory import NAME_PATTERN, RunDirectory
 from engine.trainer import Trainer
-from tests.tui.scripted_engine import STARTED, until
+from tests.tui.runs_folder import NOW, lines, make, note_beside, notes, open_runs, type_into
+from tests.tui.scripted_engine import until
 from tests.tui.test_faults import HOSTILE
-from vmpo_tui import run_view
-from vmpo_tui.app import VmpoApp
 from vmpo_tui.known import SUGGESTED, environments
-from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dialogs import HandOverDialog, TrashDialog
 from vmpo_tui.screens.differences import DifferencesDialog
-from vmpo_tui.screens.form import Form
 from vmpo_tui.screens.new_run import NewRunForm
 from vmpo_tui.screens.parameters import HINTS, Parameters
 from vmpo_tui.screens.run_forms import ForkForm, RenameForm, ResumeForm
 from vmpo_tui.screens.runs import Runs
-from vmpo_tui.session import NoRun
 from vmpo_tui.widgets import run_details
-from vmpo_tui.widgets.field import Field
 from vmpo_tui.widgets.look_line import LookLine
 from vmpo_tui.widgets.run_table import STATES, RunTable
 from vmpo_tui.widgets.suggest_setting import SuggestSetting
 from vmpo_tui.widgets.welcome import Welcome
 from vmpo_tui.wishes import GoOn, TrainNew, Watch
-
-NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """The runs root."""
-    monkeypatch.setenv("VMPO_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr("vmpo_tui.screens.new_run.new_run_name", lambda env_id, seed: f"{env_id}-s{seed}-new")
-    return tmp_path / "runs"
-
-
-def make(
-    root, name: str, *, age: float, steps: int = 50_000, best: float = 100.0, **settings: object
-) -> None:
-    """A run that was stopped some seconds ago."""
-    config = Config().updated({"env": {"id": "CartPole-v1"}, "run": {"total_steps": 100_000}})
-    config = config.with_assignments([f"{key}={value}" for key, value in settings.items()])
-    directory = RunDirectory.create(root / name, config)
-    rows = [
-        {"env_steps": steps * n // 5, "updates": n, "seconds": 3.0 * n, "kl/policy": 0.1 * n}
-        for n in range(1, 6)
-    ]
-    directory.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = [
-        {"event": "EvaluationCompleted", "env_steps": steps, "updates": 5, "returns": [best, best]},
-        {"event": "RunFinished", "reason": "stopped", "env_steps": steps, "updates": 5, "seconds": 15.0},
-    ]
-    directory.events.write_text("".join(json.dumps(row) + "\n" for row in told))
-    for path in (directory.config, directory.metrics, directory.events):
-        os.utime(path, (NOW - age, NOW - age))
-
-
-@pytest.fixture
-def app(root, monkeypatch):
-    monkeypatch.setitem(RunTable.__init__.__kwdefaults__, "clock", lambda: NOW)
-    return VmpoApp(NoRun())
-
-
-async def open_runs(pilot: Pilot[int], count: int) -> Runs:
-    app = pilot.app
-    await until(pilot, "the screen", lambda: isinstance(app.screen, Runs))
-    screen = app.screen
-    await until(pilot, "the runs", lambda: screen._read and len(screen._runs) == count)
-    await pilot.pause()
-    return screen
-
-
-def lines(screen: Runs) -> list[str]:
-    return [line.strip() for line in screen.query_one(RunTable).text.splitlines()[1:] if line.strip()]
-
-
-def notes(app: VmpoApp) -> str:
-    return " | ".join(note.message for note in app._notifications)
-
-
-def note_beside(app: VmpoApp, name: str) -> str:
-    field = next(field for field in app.screen.query(Field) if field.name == name)
-    return str(field.query_one(".note").render())
-
-
-async def type_into(pilot: Pilot[int], name: str, text: str) -> None:
-    field = next(field for field in pilot.app.screen.query(Field) if field.name == name)
-    field.query_one(Input).value = text
-    await pilot.pause()
 
 
 async def test_without_a_run_it_says_how_to_begin(app):
@@ -441,89 +369,3 @@ def test_the_dialog_of_settings_has_all_that_may_change():
 @pytest.mark.parametrize("state", list(run_details.MEANINGS))
 def test_every_state_has_a_symbol(state):
     assert state in STATES
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (58, 15)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_screen(app, root, snap_compare, size, monkeypatch):
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-    for index in range(6):
-        make(root, f"CartPole-v1-s{index}", age=100 * 4**index, steps=15_000 * (index + 1), best=50.0 * index)
-
-    async def before(pilot: Pilot[int]) -> None:
-        await open_runs(pilot, 6)
-        await pilot.press("down", "m", "down")
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_form_of_a_new_run(app, snap_compare, size, monkeypatch, root):
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-
-    async def before(pilot: Pilot[int]) -> None:
-        await open_runs(pilot, 0)
-        await pilot.press("t")
-        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
-        await type_into(pilot, "steps", "many")
-        await pilot.press("tab", "tab")
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def fork_of_a_run(root) -> Form:
-    make(root, "trunk", age=60)
-    for name in ("0000020000", "0000040000"):
-        folder = RunDirectory(root / "trunk").checkpoints / name
-        folder.mkdir(parents=True)
-        (folder / "manifest.json").touch()
-    return ForkForm(next(run for run in list_runs(root) if run.name == "trunk"))
-
-
-def parameters(root) -> Form:
-    view = run_view.apply(RunView(), STARTED)
-    view = run_view.apply(view, SettingChanged("optimizer.policy_lr", 3e-4, 1e-3, 12_000, 6))
-    return Parameters(view)
-
-
-def differences_of_runs(root) -> DifferencesDialog:
-    make(root, "CartPole-v1-s0", age=60)
-    make(root, "CartPole-v1-s1", age=60, **{"run.seed": 1, "vmpo.gamma": 0.95})
-    make(root, "CartPole-v1-s2-wide", age=60, **{"run.seed": 2, "network.policy_layer_sizes": "[256, 256]"})
-    return DifferencesDialog(sorted(root.iterdir()))
-
-
-def resume_of_a_run(root) -> Form:
-    make(root, "trunk", age=60)
-    return ResumeForm(list_runs(root)[0])
-
-
-DIALOGS = [fork_of_a_run, parameters, differences_of_runs, resume_of_a_run]
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)], ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("dialog", DIALOGS, ids=lambda make: make.__name__)
-def test_dialogs(app, root, snap_compare, size, dialog, monkeypatch):
-    made = dialog(root)
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-
-    async def before(pilot: Pilot[int]) -> None:
-        await until(pilot, "the screen", lambda: isinstance(app.screen, Runs) and app.screen._read)
-        app.push_screen(made)
-        await until(pilot, "the dialog", lambda: app.screen is made)
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (58, 15)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_where_there_are_no_runs(app, snap_compare, size, monkeypatch, root):
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-
-    async def before(pilot: Pilot[int]) -> None:
-        await open_runs(pilot, 0)
-
-    assert snap_compare(app, terminal_size=size, run_before=before)

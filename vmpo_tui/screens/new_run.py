@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from textual.suggester import SuggestFromList
 
-from engine.config import Config, range_of
+from engine.config import Config
 from engine.errors import ConfigError, EngineError, nearest
 from engine.presets import PRESETS, config_for, preset_for
 from engine.run_directory import new_run_name, runs_root
@@ -126,7 +126,7 @@ def _preset(values: Mapping[str, str]) -> Note:
 def _number(base: Config, name: str, text: str) -> Note:
     key, meaning = NUMBERS[name]
     if not text:
-        return Note(f"{meaning}; {range_of(key)}")
+        return Note(f"{meaning}; {known.range_of(key)}")
     try:
         changed = _value(_with_number(base, name, text), name)
     except (ConfigError, ValueError) as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.commands import ChangeSetting
-from engine.config import LIVE, Config, range_of
+from engine.config import LIVE, Config
 from engine.errors import ConfigError
+from vmpo_tui.known import range_of
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.form import Form, complaint
 from vmpo_tui.text import si

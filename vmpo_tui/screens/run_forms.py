@@ -10,7 +10,7 @@ from textual.suggester import SuggestFromList
 
 from engine.config import LIVE, Config
 from engine.errors import CheckpointError, ConfigError
-from engine.generations import generations
+from engine.generations import generations, order
 from engine.run_directory import RunDirectory, RunInfo, check_name, tidy_name
 from vmpo_tui.screens.form import Form
 from vmpo_tui.text import parse_count, si
@@ -109,7 +109,8 @@ class ForkForm(Form[Fork]):
         found = generations(RunDirectory(run.path).checkpoints)
         if not found:
             raise CheckpointError("it holds no checkpoint yet")
-        self._checkpoints = {path.name.lstrip("0") or "0": path for path in reversed(found)}
+        newest = {f"{order(path)[0]}": path for path in found}  # of each step
+        self._checkpoints = dict(reversed(newest.items()))
 
     def about(self) -> str:
         """Say which checkpoints there are."""
@@ -147,7 +148,7 @@ class ForkForm(Form[Fork]):
 
     def _chosen_name(self, values: Mapping[str, str]) -> str:
         """Return the name as typed, or one after the run and the step."""
-        start = values["from"].split("-")[0]
+        start = values["from"]
         step = si(int(start)) if start.isdecimal() else "checkpoint"
         return values["name"] or f"{tidy_name(self._run_info.name)[:60]}-from-{step}"
 
@@ -157,7 +158,7 @@ class ForkForm(Form[Fork]):
         return Note(f"one of {', '.join(self._checkpoints)}", "error")
 
     def _steps(self, values: Mapping[str, str]) -> Note:
-        start = values["from"].split("-")[0]
+        start = values["from"]
         try:
             target = parse_count(values["steps"]) if values["steps"] else self._run_info.total_steps
         except ValueError as error:

@@ -66,7 +66,7 @@ class Timeline(Lines):
         player = self._player
         symbol = "▶" if player.playing else "⏸"
         shown = min(player.position, player.seconds)
-        return f"p {symbol} {_clock(shown)} ", f" {_clock(player.seconds)} {player.speed:g}x"
+        return f"↵ {symbol} {_clock(shown)} ", f" {_clock(player.seconds)} {player.speed:g}x"
 
     def _bar(self, room: int) -> list[Span]:
         player = self._player
