@@ -59,15 +59,15 @@ def restore_run(trashed: Path) -> Path:
     return _move(trashed, target, "restored")
 
 
-def differences(first: Config, second: Config) -> dict[str, tuple[Any, Any]]:
-    """Return the settings in which two configurations differ, by dotted name, with both values."""
-    left, right = first.to_dict(), second.to_dict()
-    return {
-        f"{section}.{key}": (value, right[section][key])
-        for section, content in left.items()
-        for key, value in content.items()
-        if value != right[section][key]
+def differences(*configs: Config) -> dict[str, tuple[Any, ...]]:
+    """Return the settings in which configurations differ, by dotted name, with the value of each."""
+    contents = [config.to_dict() for config in configs]
+    found = {
+        f"{section}.{key}": tuple(content[section][key] for content in contents)
+        for section, settings in Config().to_dict().items()
+        for key in settings
     }
+    return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
 
 
 def _move(path: Path, target: Path, done: str) -> Path:

@@ -33,8 +33,12 @@ def runs_root() -> Path:
 
 def new_run_name(env_id: str, seed: int) -> str:
     """Return a name such as HalfCheetah-v5-s0-20261123-035629 for a run that starts now."""
-    stem = re.sub(r"[^A-Za-z0-9._-]", "-", env_id).lstrip(".")[:48]
-    return f"{stem}-s{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return f"{tidy_name(env_id)[:48]}-s{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def tidy_name(text: str) -> str:
+    """Return a text with everything replaced that the name of a run may not have."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", text).lstrip(".")[:80]
 
 
 def check_name(name: str) -> None:

@@ -34,7 +34,7 @@ RUN_BINDINGS: list[Binding] = [
     _key("e", "evaluate", "evaluate", "evaluate the policy now"),
     _key("c", "checkpoint", "save", "save a checkpoint now"),
     _key("n", "step_once", "step", "run one iteration while paused"),
-    _key("p", "parameters", "settings", "change settings of the run under way"),
+    _key("p", "parameters", "set", "change settings of the run under way"),
     _key("f", "freeze", "freeze", "freeze the display; training goes on"),
     _key("question_mark,f1", "help", "help", "show this list", display="?"),
     _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),

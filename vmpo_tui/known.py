@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,17 @@ from engine.config import Config
 
 ENV_IDS = Path(__file__).with_name("env_ids.txt")
 """What Gymnasium and installed suites offer; a test holds it against their registry."""
+SUGGESTED: tuple[tuple[str, str], ...] = (
+    ("CartPole-v1", "balance a pole: two actions, learnt soonest"),
+    ("Acrobot-v1", "swing two links up: three actions"),
+    ("InvertedPendulum-v5", "balance a pole by one continuous force"),
+    ("HalfCheetah-v5", "run: six joints, cannot fall"),
+    ("Hopper-v5", "hop on one leg: three joints, falls easily"),
+    ("Walker2d-v5", "walk on two legs: six joints"),
+    ("Ant-v5", "walk on four legs: eight joints"),
+    ("Humanoid-v5", "walk upright: seventeen joints, takes longest"),
+)
+"""Environments to begin with, from the quickest to the hardest, each with what it asks for."""
 
 
 def environments() -> list[str]:
@@ -35,12 +48,26 @@ def settings(incomplete: str) -> list[tuple[str, str]]:
     return [(text, "") for text in matching((f"{key}={choice}" for choice in choices), incomplete)]
 
 
+def range_of(key: str) -> str:
+    """Return which numbers a setting may have, such as ``> 0`` or ``>= 1``; empty where any will do.
+
+    Args:
+        key: dotted name of a setting.
+    """
+    limits = _fields()[key][0].metadata
+    if "low" not in limits:
+        return ""
+    low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
+    return low if limits["high"] == math.inf else f"{low}, at most {limits['high']:,}"
+
+
 def matching(names: Iterable[str], incomplete: str) -> list[str]:
     """Return the names that begin so, sorted."""
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def _fields() -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+@functools.cache
+def _fields() -> Mapping[str, tuple[dataclasses.Field[Any], Any]]:
     """Return the field and the default of every setting by its dotted name."""
     default = Config()
     return {

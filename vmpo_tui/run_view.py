@@ -160,6 +160,8 @@ class RunView:
     """Bound of each constraint by metric name (kl/mean, kl/covariance, kl/policy, estep/kl)."""
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Settings of the run by section, as they are now."""
+    configured: Mapping[str, float] = field(default_factory=dict)
+    """What each setting that was changed during the run had been before, by dotted name."""
     markers: tuple[Marker, ...] = ()
     """What was changed during the run."""
     latest: Mapping[str, float] = field(default_factory=dict)
@@ -301,7 +303,15 @@ def _changed(view: RunView, event: events.SettingChanged) -> RunView:
     bounds = {**view.bounds, **dict.fromkeys(BOUNDS.get(name, ()), event.after)}
     total = int(event.after) if event.key == "run.total_steps" else view.total_steps
     marker = Marker(event.env_steps, f"{event.key} {_setting(event.before)} → {_setting(event.after)}")
-    view = replace(view, config=config, bounds=bounds, total_steps=total, markers=(*view.markers, marker))
+    configured = {event.key: event.before, **view.configured}
+    view = replace(
+        view,
+        config=config,
+        configured=configured,
+        bounds=bounds,
+        total_steps=total,
+        markers=(*view.markers, marker),
+    )
     return note(view, marker.text, "good")
 
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.tui.runs_folder import NOW
 from tests.tui.scripted_engine import ScriptedEngine
+from vmpo_tui.app import VmpoApp
 from vmpo_tui.pace import Pace
+from vmpo_tui.session import NoRun
+from vmpo_tui.widgets.run_table import RunTable
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +26,17 @@ def engine() -> Iterator[ScriptedEngine]:
     engine = ScriptedEngine()
     yield engine
     engine.stop()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The runs root."""
+    monkeypatch.setenv("VMPO_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr("vmpo_tui.screens.new_run.new_run_name", lambda env_id, seed: f"{env_id}-s{seed}-new")
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def app(root, monkeypatch):
+    monkeypatch.setitem(RunTable.__init__.__kwdefaults__, "clock", lambda: NOW)
+    return VmpoApp(NoRun())

@@ -93,7 +93,7 @@ async def test_before_the_first_evaluation_it_says_what_to_do(engine):
         await settle(pilot, engine)
         await pilot.press("4")
         await until(pilot, "the words", lambda: "nothing to see yet" in engine.robot.text)
-        await pilot.press("p", "left", "up", "plus", "t", "v", "end")  # nothing breaks
+        await pilot.press("enter", "left", "up", "plus", "t", "v", "end")  # nothing breaks
         assert engine.robot.replay is None
         engine.learn(1)
         await loaded(pilot, engine, 0)
@@ -171,7 +171,7 @@ async def test_it_plays_unless_held_or_frozen(engine):
         assert robot.player.position == held
         await pilot.press("f")
         await until(pilot, "movement", lambda: robot.player.position != held)
-        await pilot.press("p")
+        await pilot.press("enter")
         held = robot.player.position
         for _ in range(10):
             await pilot.pause(0.02)
@@ -202,7 +202,7 @@ async def test_over_ssh_it_waits_to_be_asked(tmp_path, monkeypatch):
         for _ in range(10):
             await pilot.pause(0.02)
         assert robot.player.position == 0.0
-        await pilot.press("p")
+        await pilot.press("enter")
         await until(pilot, "movement", lambda: robot.player.position > 0.0)
     engine.stop()
 

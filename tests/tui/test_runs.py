@@ -6,108 +6,62 @@ import json
 import os
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Input
 
 from engine.commands import ChangeSetting, Stop
-from engine.config import Config
+from engine.config import LIVE, Config
+from engine.events import SettingChanged
 from engine.presets import config_for
 from engine.run_admin import TRASH
-from engine.run_directory import RunDirectory
+from engine.run_directory import NAME_PATTERN, RunDirectory
 from engine.trainer import Trainer
+from tests.tui.runs_folder import NOW, lines, make, note_beside, notes, open_runs, type_into
 from tests.tui.scripted_engine import until
-from vmpo_tui.app import VmpoApp
+from tests.tui.test_faults import HOSTILE
+from vmpo_tui.known import SUGGESTED, environments
+from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dialogs import HandOverDialog, TrashDialog
 from vmpo_tui.screens.differences import DifferencesDialog
 from vmpo_tui.screens.new_run import NewRunForm
-from vmpo_tui.screens.parameters import Parameters
+from vmpo_tui.screens.parameters import HINTS, Parameters
 from vmpo_tui.screens.run_forms import ForkForm, RenameForm, ResumeForm
 from vmpo_tui.screens.runs import Runs
-from vmpo_tui.session import NoRun
 from vmpo_tui.widgets import run_details
-from vmpo_tui.widgets.field import Field
 from vmpo_tui.widgets.look_line import LookLine
 from vmpo_tui.widgets.run_table import STATES, RunTable
+from vmpo_tui.widgets.suggest_setting import SuggestSetting
+from vmpo_tui.widgets.welcome import Welcome
 from vmpo_tui.wishes import GoOn, TrainNew, Watch
-
-NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    """The runs root."""
-    monkeypatch.setenv("VMPO_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setattr("vmpo_tui.screens.new_run.new_run_name", lambda env_id, seed: f"{env_id}-s{seed}-new")
-    return tmp_path / "runs"
-
-
-def make(
-    root, name: str, *, age: float, steps: int = 50_000, best: float = 100.0, **settings: object
-) -> None:
-    """A run that was stopped some seconds ago."""
-    config = Config().updated({"env": {"id": "CartPole-v1"}, "run": {"total_steps": 100_000}})
-    config = config.with_assignments([f"{key}={value}" for key, value in settings.items()])
-    directory = RunDirectory.create(root / name, config)
-    rows = [
-        {"env_steps": steps * n // 5, "updates": n, "seconds": 3.0 * n, "kl/policy": 0.1 * n}
-        for n in range(1, 6)
-    ]
-    directory.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = [
-        {"event": "EvaluationCompleted", "env_steps": steps, "updates": 5, "returns": [best, best]},
-        {"event": "RunFinished", "reason": "stopped", "env_steps": steps, "updates": 5, "seconds": 15.0},
-    ]
-    directory.events.write_text("".join(json.dumps(row) + "\n" for row in told))
-    for path in (directory.config, directory.metrics, directory.events):
-        os.utime(path, (NOW - age, NOW - age))
-
-
-@pytest.fixture
-def app(root, monkeypatch):
-    monkeypatch.setitem(RunTable.__init__.__kwdefaults__, "clock", lambda: NOW)
-    return VmpoApp(NoRun())
-
-
-async def open_runs(pilot: Pilot[int], count: int) -> Runs:
-    app = pilot.app
-    await until(pilot, "the screen", lambda: isinstance(app.screen, Runs))
-    screen = app.screen
-    await until(pilot, "the runs", lambda: screen._read and len(screen._runs) == count)
-    await pilot.pause()
-    return screen
-
-
-def lines(screen: Runs) -> list[str]:
-    return [line.strip() for line in screen.query_one(RunTable).text.splitlines()[1:] if line.strip()]
-
-
-def notes(app: VmpoApp) -> str:
-    return " | ".join(note.message for note in app._notifications)
-
-
-def note_beside(app: VmpoApp, name: str) -> str:
-    field = next(field for field in app.screen.query(Field) if field.name == name)
-    return str(field.query_one(".note").render())
-
-
-async def type_into(pilot: Pilot[int], name: str, text: str) -> None:
-    field = next(field for field in pilot.app.screen.query(Field) if field.name == name)
-    field.query_one(Input).value = text
-    await pilot.pause()
 
 
 async def test_without_a_run_it_says_how_to_begin(app):
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await open_runs(pilot, 0)
-        assert "no runs yet in" in screen.query_one(RunTable).text
-        assert "n   train a new one" in screen.query_one(RunTable).text
+        assert screen.query_one(Welcome).display
+        assert not screen.query_one(RunTable).display
         assert "no run is shown yet" in screen.query_one("#status").text
         await pilot.press("r", "p", "e", "space")
         assert "there is no run to choose" in notes(app)
         assert isinstance(app.screen, Runs)
         await pilot.press("q")
     assert app.return_code == 0
+
+
+async def test_a_suggested_environment_leads_to_the_form(app, root):
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await open_runs(pilot, 0)
+        await pilot.press("down", "enter")
+        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
+        assert app.screen.values()["env"] == SUGGESTED[1][0]
+        await pilot.press("escape")
+        make(root, "first", age=60)
+        await until(pilot, "the table", lambda: screen.query_one(RunTable).display)
+        assert screen.query_one(RunTable).has_focus
+        assert not screen.query_one(Welcome).display
+
+
+def test_suggested_environments_are_known():
+    assert {env_id for env_id, _ in SUGGESTED} <= set(environments())
 
 
 async def test_runs_are_listed_sorted_and_filtered(app, root):
@@ -128,8 +82,11 @@ async def test_runs_are_listed_sorted_and_filtered(app, root):
         assert "1 min" in lines(screen)[0]
         await pilot.press("o")
         assert names()[:3] != ["young", "middle", "old-best"]
-        assert "o best" in screen.query_one(LookLine).text
-        await pilot.press("o", "o", "o", "end")
+        assert "sorted by best" in screen.query_one("#list-keys", LookLine).text
+        assert "best ▾" in screen.query_one(RunTable).text.splitlines()[0]
+        await pilot.press("o", "o", "o")
+        assert names()[-1] == "damaged"
+        await pilot.press("o", "end")
         await pilot.press("r")
         assert "damaged cannot go on" in notes(app)
         await pilot.press("slash", *"^you")
@@ -141,7 +98,7 @@ async def test_runs_are_listed_sorted_and_filtered(app, root):
 async def test_a_new_run_is_asked_for_checked_as_one_types_and_begun(app, root):
     async with app.run_test(size=(120, 40)) as pilot:
         await open_runs(pilot, 0)
-        await pilot.press("n")
+        await pilot.press("t")
         await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
         await type_into(pilot, "env", "HalfCheeta-v5")
         assert "did you mean 'HalfCheetah-v5'" in note_beside(app, "env")
@@ -150,6 +107,12 @@ async def test_a_new_run_is_asked_for_checked_as_one_types_and_begun(app, root):
         assert "not a whole number" in note_beside(app, "steps")
         await type_into(pilot, "steps", "0")
         assert "at least" in note_beside(app, "steps")
+        await type_into(pilot, "discount", "2")
+        assert "must be" in note_beside(app, "discount")
+        await type_into(pilot, "discount", "")
+        assert "at most 1" in note_beside(app, "discount")
+        await type_into(pilot, "learning rate", "1e-4")
+        assert "0.0001 in place of" in note_beside(app, "learning rate")
         await type_into(pilot, "settings", "vmpo.gama=1")
         assert "did you mean 'vmpo.gamma'" in note_beside(app, "settings")
         await type_into(pilot, "name", "two words")
@@ -164,9 +127,38 @@ async def test_a_new_run_is_asked_for_checked_as_one_types_and_begun(app, root):
     assert isinstance(app.wish, TrainNew)
     assert app.wish.run_dir == root / "CartPole-v1-s0-new"
     expected = config_for("CartPole-v1").updated(
-        {"run": {"total_steps": 250_000}, "vmpo": {"gamma": 0.95, "epochs": 3}}
+        {
+            "run": {"total_steps": 250_000},
+            "vmpo": {"gamma": 0.95, "epochs": 3},
+            "optimizer": {"policy_lr": 1e-4},
+        }
     )
     assert app.wish.config == expected
+
+
+async def test_an_environment_that_cannot_be_made_is_refused_beside_its_field(app, root):
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_runs(pilot, 0)
+        await pilot.press("t")
+        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
+        await type_into(pilot, "env", "no_such_module:Env-v0")
+        await pilot.press("enter")
+        await until(pilot, "the reason", lambda: "no_such_module" in note_beside(app, "env"))
+        assert isinstance(app.screen, NewRunForm)
+        assert app.wish is None
+
+
+async def test_settings_are_completed_one_after_another():
+    suggest = SuggestSetting().get_suggestion
+    assert await suggest("vmpo.gam") == "vmpo.gamma="
+    assert await suggest("vmpo.gamma=0.9 network.act") == "vmpo.gamma=0.9 network.activation="
+    assert await suggest("network.activation=si") == "network.activation=silu"
+    assert await suggest("network.activation=silu") is None
+    assert await suggest("nonsense") is None
+    assert await suggest("") is None
+    live = SuggestSetting(LIVE).get_suggestion
+    assert await live("vmpo.gam") is None
+    assert await live("vmpo.eps") == "vmpo.epsilon_eta="
 
 
 async def test_a_run_is_opened_or_gone_on_with(app, root):
@@ -236,23 +228,47 @@ async def test_a_run_that_is_trained_keeps_its_name(app, root):
             assert (root / "first").is_dir()
 
 
-async def test_two_runs_are_compared(app, root):
+async def test_runs_are_compared(app, root):
     make(root, "first", age=60, **{"vmpo.gamma": 0.9})
     make(root, "second", age=90)
+    make(root, "third", age=120, **{"vmpo.gamma": 0.5})
     async with app.run_test(size=(120, 40)) as pilot:
-        screen = await open_runs(pilot, 2)
+        await open_runs(pilot, 3)
         await pilot.press("d")
         assert "mark another run first" in notes(app)
-        await pilot.press("m", "down", "d")
+        await pilot.press("m", "down", "m", "m", "m", "down", "d")
         await until(pilot, "the table", lambda: isinstance(app.screen, DifferencesDialog))
-        text = str(app.screen.query("Static").last().render())
-        assert "vmpo.gamma" in text
-        assert "0.9 " in text
+        heading, *rows = str(app.screen.query("Static").last().render()).splitlines()
+        assert heading.split() == ["first", "second", "third"]
+        assert [row.split() for row in rows] == [["vmpo.gamma", "0.9", "0.99", "0.5"]]
         await pilot.press("escape", "v")
         await until(pilot, "the charts", lambda: isinstance(app.screen, Charts))
         look = app.screen.query_one(LookLine)
-        await until(pilot, "both curves", lambda: "━ second" in look.text and "━ first" in look.text)
-        assert isinstance(screen, Runs)
+        names = ("first", "second", "third")
+        await until(pilot, "the curves", lambda: all(f"━ {name}" in look.text for name in names))
+
+
+@pytest.mark.parametrize("text", [text for text in HOSTILE if "\x00" not in text and "\ud800" not in text])
+async def test_a_hostile_name_is_shown_not_obeyed_and_can_be_made_good(app, root, text):
+    make(root, "first", age=60)
+    (root / "first").rename(root / text.replace("/", "|")[:200])
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_runs(pilot, 1)
+        for key in ("b", "r", "f2", "delete"):
+            await pilot.press(key)
+            await pilot.pause()
+            drawn = app.export_screenshot()
+            assert not set(drawn) & set("\x1b\x07\x9b\x9d\u202e\u2066\u200b\ufeff\b\x7f")
+            if app.screen is not screen:
+                await pilot.press("escape")
+                await until(pilot, "the table", lambda: app.screen is screen)
+        assert app.return_code is None  # no link of a name leads anywhere
+        await pilot.press("f2")
+        await until(pilot, "the form", lambda: isinstance(app.screen, RenameForm))
+        good = app.screen.values()["name"]
+        assert NAME_PATTERN.fullmatch(good)  # what is proposed can be had at once
+        await pilot.press("enter")
+        await until(pilot, "the name", lambda: (root / good).is_dir())
 
 
 async def test_a_run_branches_off_a_real_checkpoint(app, root):
@@ -265,6 +281,13 @@ async def test_a_run_branches_off_a_real_checkpoint(app, root):
         await pilot.press("b")
         await until(pilot, "the form", lambda: isinstance(app.screen, ForkForm))
         assert "reached at that step already" in note_beside(app, "steps")
+        await type_into(pilot, "from", "7")
+        assert "one of 1024" in note_beside(app, "from")
+        await type_into(pilot, "from", "1024")
+        make(root, "trunk-from-1.02k", age=1)
+        await type_into(pilot, "name", "trunk")
+        await type_into(pilot, "name", "")
+        assert "taken" in note_beside(app, "name")
         await type_into(pilot, "name", "branch")
         await type_into(pilot, "steps", "4096")
         await type_into(pilot, "settings", "vmpo.gamma=0.5")
@@ -309,7 +332,7 @@ async def test_settings_of_the_run_under_way_change(engine):
         await pilot.press("enter")
         assert isinstance(engine.app.screen, Parameters)
         await type_into(pilot, "optimizer.policy_lr", "1e-3")
-        assert "was 0.0003" in note_beside(engine.app, "optimizer.policy_lr")
+        assert "now 0.0003" in note_beside(engine.app, "optimizer.policy_lr")
         await type_into(pilot, "vmpo.epsilon_mu", "0.05")
         await pilot.press("enter")
         wanted = [ChangeSetting("optimizer.policy_lr", 1e-3), ChangeSetting("vmpo.epsilon_mu", 0.05)]
@@ -317,35 +340,32 @@ async def test_settings_of_the_run_under_way_change(engine):
         assert sorted(engine.received, key=lambda command: command.key) == wanted
 
 
+async def test_the_dialog_of_settings_says_what_they_were_and_what_has_changed(engine):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        engine.say(SettingChanged("optimizer.policy_lr", 3e-4, 1e-3, 12_000, 6))
+        engine.say(SettingChanged("optimizer.policy_lr", 1e-3, 2e-3, 24_000, 12))
+        await until(pilot, "the changes", lambda: len(engine.app.view.markers) == 2)
+        for screen in "123456":
+            await pilot.press(screen, "p")
+            await until(pilot, "the form", lambda: isinstance(engine.app.screen, Parameters))
+            await pilot.press("escape")
+            await until(pilot, "the screen", lambda: isinstance(engine.app.screen, RunScreen))
+        await pilot.press("p")
+        await until(pilot, "the form", lambda: isinstance(engine.app.screen, Parameters))
+        assert engine.app.screen.values()["optimizer.policy_lr"] == "0.002"
+        assert "at first 0.0003; > 0" in note_beside(engine.app, "optimizer.policy_lr")
+        about = str(engine.app.screen.query_one(".about").render())
+        assert "0.001 → 0.002 at 24k; optimizer.policy_lr 0.0003 → 0.001 at 12k" in about
+        await pilot.press("enter")
+        await until(pilot, "the screen", lambda: isinstance(engine.app.screen, RunScreen))
+    assert engine.received == []  # nothing was changed
+
+
+def test_the_dialog_of_settings_has_all_that_may_change():
+    assert set(HINTS) == LIVE
+
+
 @pytest.mark.parametrize("state", list(run_details.MEANINGS))
 def test_every_state_has_a_symbol(state):
     assert state in STATES
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (58, 15)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_screen(app, root, snap_compare, size, monkeypatch):
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-    for index in range(6):
-        make(root, f"CartPole-v1-s{index}", age=100 * 4**index, steps=15_000 * (index + 1), best=50.0 * index)
-
-    async def before(pilot: Pilot[int]) -> None:
-        await open_runs(pilot, 6)
-        await pilot.press("down", "m", "down")
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_form_of_a_new_run(app, snap_compare, size, monkeypatch, root):
-    monkeypatch.chdir(root.parent)
-    monkeypatch.setenv("VMPO_RUNS", "runs")
-
-    async def before(pilot: Pilot[int]) -> None:
-        await open_runs(pilot, 0)
-        await pilot.press("n")
-        await until(pilot, "the form", lambda: isinstance(app.screen, NewRunForm))
-        await type_into(pilot, "steps", "many")
-        await pilot.press("tab", "tab")
-
-    assert snap_compare(app, terminal_size=size, run_before=before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from engine import commands
 from engine.events import PhaseChanged, Warned
@@ -16,10 +17,12 @@ from tests.unit.test_following import Written
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.control import ControlServer
 from vmpo_tui.following import Follower, Spectator
+from vmpo_tui.screens.parameters import Parameters
 from vmpo_tui.spectator import REFUSAL, SpectatorApp
+from vmpo_tui.widgets.field import Field
 from vmpo_tui.widgets.robot import RobotView
 
-STEERING = ("space", "e", "c", "n")
+STEERING = ("space", "e", "c", "n", "p")
 
 
 @pytest.fixture
@@ -63,6 +66,20 @@ async def test_the_same_keys_steer_where_that_is_allowed(written):
             await pilot.press(key)
         await until(pilot, "the commands", lambda: len(written.received) == 3)
     assert written.received == [commands.Pause(), commands.EvaluateNow(), commands.CheckpointNow()]
+
+
+async def test_a_viewer_that_may_steer_changes_settings(written):
+    app = VmpoApp(Follower(written.directory.path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the run", lambda: app.view.state == "training")
+        await pilot.press("p")
+        await until(pilot, "the form", lambda: isinstance(app.screen, Parameters))
+        for field in app.screen.query(Field):
+            if field.name == "vmpo.epsilon_mu":
+                field.query_one(Input).value = "0.5"
+        await pilot.press("enter")
+        await until(pilot, "the command", lambda: len(written.received) == 1)
+    assert written.received == [commands.ChangeSetting("vmpo.epsilon_mu", 0.5)]
 
 
 async def test_ctrl_c_leaves_at_once(written):

@@ -15,6 +15,7 @@ from tests.unit.run_script import CARTPOLE, TIMES, rows, train, without
 ROOT = Path(__file__).parents[2]
 DATES = {
     "engine/checkpoint.py": "when a checkpoint was written, in its manifest",
+    "engine/run_admin.py": "a name in the trash that was not there before",
     "engine/run_directory.py": "the date in a new run's name",
     "engine/sinks/jsonl.py": "when an event happened",
     "engine/sinks/tensorboard.py": "when a row was written",

@@ -85,3 +85,5 @@ def test_only_what_differs_is_told():
     second = Config().with_assignments(["vmpo.gamma=0.5", "run.seed=3"])
     assert differences(Config(), Config()) == {}
     assert differences(Config(), second) == {"run.seed": (0, 3), "vmpo.gamma": (0.99, 0.5)}
+    third = Config().with_assignments(["network.activation=silu"])
+    assert differences(Config(), third, Config()) == {"network.activation": ("tanh", "silu", "tanh")}

@@ -25,6 +25,8 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
 
     TITLE_TEXT: ClassVar[str]
     HINT: ClassVar[str] = "enter accepts   tab next field   esc leaves things as they are"
+    WIDTHS: ClassVar[tuple[int, int]] = (15, 34)
+    """Of the labels and of the inputs, in cells; the notes have the rest."""
     DEFAULT_CSS = (
         DIALOG_CSS.format(name="Form", width=104, colour="$primary")
         + """
@@ -32,7 +34,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
     Form VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; padding-top: 1; }
     Form .whole { display: none; color: $text-muted; height: 2; padding-top: 1; }
     Form.-narrow .whole { display: block; }
-    Form .about { color: $text-muted; height: auto; padding-top: 1; }
+    Form .about { color: $text-muted; height: auto; max-height: 4; padding-top: 1; }
     """
     )
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -76,6 +78,8 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
 
     def on_mount(self) -> None:
         """Say what there is to say about the first values."""
+        for field in self.query(Field):
+            field.align(*self.WIDTHS)
         self.review()
 
     def on_input_changed(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from engine.commands import ChangeSetting
 from engine.config import LIVE, Config
 from engine.errors import ConfigError
+from vmpo_tui.known import range_of
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.form import Form, complaint
 from vmpo_tui.text import si
@@ -14,18 +15,20 @@ from vmpo_tui.widgets.field import Field, Note
 
 HINTS: Mapping[str, str] = {
     "run.total_steps": "target, in env steps",
-    "evaluation.interval": "env steps between evaluations; 0 at the end",
-    "checkpoint.interval": "env steps between checkpoints; 0 at the end",
+    "evaluation.interval": "env steps between evaluations; 0: at the end",
+    "checkpoint.interval": "env steps between checkpoints; 0: at the end",
     "optimizer.policy_lr": "learning rate of the policy",
     "optimizer.value_lr": "learning rate of the value function",
     "optimizer.alpha_lr": "learning rate of the KL multipliers",
     "optimizer.temperature_lr": "learning rate of η (gradient mode)",
-    "optimizer.max_grad_norm": "gradient norm limit; 0 switches it off",
+    "optimizer.max_grad_norm": "limit of the gradient's norm; 0: none",
     "vmpo.epsilon_eta": "bound of the E-step's KL",
     "vmpo.epsilon_mu": "bound of the KL of mean or policy",
     "vmpo.epsilon_sigma": "bound of the KL of the covariance",
 }
 """What each setting is, in the order of the dialog; a test holds them against `engine.config.LIVE`."""
+SHOWN_CHANGES = 3
+"""Newest changes that are told."""
 
 
 class Parameters(Form[tuple[ChangeSetting, ...]]):
@@ -33,6 +36,7 @@ class Parameters(Form[tuple[ChangeSetting, ...]]):
 
     TITLE_TEXT = "parameters of the run under way"
     HINT = "enter applies   ↑↓ move   esc leaves them"
+    WIDTHS = (26, 14)
 
     def __init__(self, view: RunView) -> None:
         """Show the settings of a view.
@@ -42,8 +46,14 @@ class Parameters(Form[tuple[ChangeSetting, ...]]):
         """
         super().__init__()
         self._config = Config().updated(view.config)
-        self._env_steps = view.env_steps
+        self._view = view
         self._before = {key: _text(self._config, key) for key in HINTS}
+
+    def about(self) -> str:
+        """Say what has changed so far, the newest first."""
+        changes = [f"{marker.text} at {si(marker.env_steps)}" for marker in reversed(self._view.markers)]
+        more = f" and {len(changes) - SHOWN_CHANGES} more" if len(changes) > SHOWN_CHANGES else ""
+        return f"changed so far: {'; '.join(changes[:SHOWN_CHANGES]) or 'nothing'}{more}"
 
     def fields(self) -> Iterable[Field]:
         """Yield a field a setting."""
@@ -67,10 +77,16 @@ class Parameters(Form[tuple[ChangeSetting, ...]]):
         except ConfigError as error:
             return complaint(error, key)
         if value == _value(self._config, key):
-            return Note(HINTS[key])
-        if key == "run.total_steps" and value <= self._env_steps:
-            return Note(f"reached already ({si(self._env_steps)}): ends the run", "warning")
-        return Note(f"was {self._before[key]}", "changed")
+            return Note(self._meaning(key))
+        if key == "run.total_steps" and value <= self._view.env_steps:
+            return Note(f"reached already ({si(self._view.env_steps)}): ends the run", "warning")
+        return Note(f"now {self._before[key]}; {self._meaning(key)}", "changed")
+
+    def _meaning(self, key: str) -> str:
+        """Return what a setting was at first, where that is another value, its range and what it is."""
+        before = self._view.configured.get(key, _value(self._config, key))
+        first = "" if before == _value(self._config, key) else f"at first {before:g}; "
+        return f"{first}{range_of(key)}; {HINTS[key]}"
 
 
 def _parsed(config: Config, key: str, text: str) -> float:
@@ -91,4 +107,4 @@ def _value(config: Config, key: str) -> float:
 
 def _text(config: Config, key: str) -> str:
     value = _value(config, key)
-    return f"{value}" if isinstance(value, int) else f"{value:g}"
+    return f"{value}"

@@ -46,7 +46,7 @@ class Robot(RunScreen):
     LABEL = "robot"
     CSS_PATH = "robot.tcss"
     KEYS = [
-        _key("play", "p", "play", "play", "play or hold the replay"),
+        _key("play", "enter", "play", "play", "play or hold the replay", display="↵"),
         _key("back", "left", f"scrub({-SCRUB_SECONDS})", "back", "scrub back by a second", display="←"),
         _key("ahead", "right", f"scrub({SCRUB_SECONDS})", "ahead", "scrub ahead by a second", display="→"),
         _key("step_back", "comma", "scrub(-0.001)", "step back", "scrub back by a step", display=","),

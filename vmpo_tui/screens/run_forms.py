@@ -10,11 +10,12 @@ from textual.suggester import SuggestFromList
 
 from engine.config import LIVE, Config
 from engine.errors import CheckpointError, ConfigError
-from engine.generations import generations
-from engine.run_directory import RunDirectory, RunInfo, check_name
+from engine.generations import generations, order
+from engine.run_directory import RunDirectory, RunInfo, check_name, tidy_name
 from vmpo_tui.screens.form import Form
 from vmpo_tui.text import parse_count, si
 from vmpo_tui.widgets.field import Field, Note
+from vmpo_tui.widgets.suggest_setting import SuggestSetting
 from vmpo_tui.wishes import GoOn
 
 
@@ -30,7 +31,7 @@ class RenameForm(Form[str]):
 
     def fields(self) -> Iterable[Field]:
         """Yield the name."""
-        yield Field("name", "name", self._run_info.name)
+        yield Field("name", "name", tidy_name(self._run_info.name))
 
     def check(self, values: Mapping[str, str]) -> Mapping[str, Note]:
         """Say whether the name can be had."""
@@ -108,7 +109,8 @@ class ForkForm(Form[Fork]):
         found = generations(RunDirectory(run.path).checkpoints)
         if not found:
             raise CheckpointError("it holds no checkpoint yet")
-        self._checkpoints = {path.name.lstrip("0") or "0": path for path in reversed(found)}
+        newest = {f"{order(path)[0]}": path for path in found}  # of each step
+        self._checkpoints = dict(reversed(newest.items()))
 
     def about(self) -> str:
         """Say which checkpoints there are."""
@@ -119,15 +121,18 @@ class ForkForm(Form[Fork]):
         """Yield checkpoint, name and changes."""
         newest = next(iter(self._checkpoints))
         yield Field("from", "from step", newest, suggester=SuggestFromList(self._checkpoints))
-        yield Field("name", "name", f"{self._run_info.name[:60]}-from-{si(int(newest.split('-')[0]))}")
+        yield Field("name", "name")
         yield Field("steps", "target steps", placeholder=f"{self._run_info.total_steps:,}")
-        yield Field("settings", "settings", placeholder="key=value ...")
+        yield Field("settings", "settings", placeholder="key=value ...", suggester=SuggestSetting(LIVE))
 
     def check(self, values: Mapping[str, str]) -> Mapping[str, Note]:
         """Say what is wrong with each field."""
+        for field in self.query(Field):
+            if field.name == "name":
+                field.set_placeholder(self._chosen_name({**values, "name": ""}))
         return {
             "from": self._start(values["from"]),
-            "name": name_note(self._run_info.path.parent, values["name"]),
+            "name": name_note(self._run_info.path.parent, self._chosen_name(values)),
             "steps": self._steps(values),
             "settings": self._settings(values["settings"]),
         }
@@ -138,8 +143,14 @@ class ForkForm(Form[Fork]):
         if values["steps"]:
             changes["run.total_steps"] = parse_count(values["steps"])
         path = self._checkpoints[values["from"]]
-        target = self._run_info.path.parent / values["name"]
+        target = self._run_info.path.parent / self._chosen_name(values)
         self.dismiss(Fork(path, target, self._run_info.env_id, changes))
+
+    def _chosen_name(self, values: Mapping[str, str]) -> str:
+        """Return the name as typed, or one after the run and the step."""
+        start = values["from"]
+        step = si(int(start)) if start.isdecimal() else "checkpoint"
+        return values["name"] or f"{tidy_name(self._run_info.name)[:60]}-from-{step}"
 
     def _start(self, name: str) -> Note:
         if name in self._checkpoints:
@@ -147,7 +158,7 @@ class ForkForm(Form[Fork]):
         return Note(f"one of {', '.join(self._checkpoints)}", "error")
 
     def _steps(self, values: Mapping[str, str]) -> Note:
-        start = values["from"].split("-")[0]
+        start = values["from"]
         try:
             target = parse_count(values["steps"]) if values["steps"] else self._run_info.total_steps
         except ValueError as error:
@@ -163,7 +174,7 @@ class ForkForm(Form[Fork]):
                 config = config.changed_live(key, value)
         except ConfigError as error:
             return Note(str(error), "error")
-        return Note("changed from there on" if text else f"such as {min(LIVE - {'run.total_steps'})}=...")
+        return Note("changed from there on" if text else "such as optimizer.policy_lr=1e-4")
 
 
 def name_note(root: Path, name: str, own: str = "") -> Note:

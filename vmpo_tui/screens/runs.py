@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.message import Message
 from textual.widgets import Input
 
@@ -16,6 +15,7 @@ from engine.errors import EngineError
 from engine.run_admin import rename_run, restore_run, trash_run
 from engine.run_directory import RunDirectory, RunInfo, RunList, runs_root
 from vmpo_tui.run_view import RunView
+from vmpo_tui.screens import run_keys
 from vmpo_tui.screens.base import RunScreen, filter_pattern
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dialogs import TrashDialog
@@ -23,53 +23,16 @@ from vmpo_tui.screens.differences import DifferencesDialog
 from vmpo_tui.screens.new_run import NewRunForm
 from vmpo_tui.screens.run_forms import Fork, ForkForm, RenameForm, ResumeForm
 from vmpo_tui.text import printable
-from vmpo_tui.widgets.look_line import LookLine
+from vmpo_tui.widgets.look_line import Entry, LookLine
 from vmpo_tui.widgets.run_details import RunDetails
-from vmpo_tui.widgets.run_table import RunTable
+from vmpo_tui.widgets.run_table import ORDERS, RunTable
 from vmpo_tui.widgets.tabs import ScreenTabs
+from vmpo_tui.widgets.welcome import Welcome
 from vmpo_tui.wishes import GoOn, TrainNew, Watch, Wish
 
 READ_EVERY = 2.0
 FIRST_LOOK = 60
 """Runs that the first look reads, so that it costs the same however many there are."""
-UNDER_WAY = {"running", "paused"}
-EMPTY = """no runs yet in {root}
-
-n   train a new one: an environment, a preset, and it learns
-?   every key
-
-From the shell: `vmpo-tui HalfCheetah-v5` trains at once, `vmpo envs` lists what can be trained."""
-
-
-def _newest(run: RunInfo) -> float:
-    return -run.modified
-
-
-def _by_name(run: RunInfo) -> str:
-    return run.name.lower()
-
-
-def _best(run: RunInfo) -> tuple[str, float]:
-    return run.env_id, -run.best_return if run.best_return is not None else float("inf")
-
-
-def _furthest(run: RunInfo) -> float:
-    return -run.env_steps
-
-
-ORDERS: dict[str, Callable[[RunInfo], object]] = {
-    "newest": _newest,
-    "best": _best,
-    "steps": _furthest,
-    "name": _by_name,
-}
-"""How the table may be sorted."""
-
-
-def _key(key: str, action: str, text: str, *, display: str = "") -> Binding:
-    return Binding(
-        key, action, action, tooltip=text, show=False, key_display=display or None, id=f"runs.{action}"
-    )
 
 
 class Runs(RunScreen):
@@ -77,21 +40,8 @@ class Runs(RunScreen):
 
     LABEL = "runs"
     CSS_PATH = "runs.tcss"
-    KEYS = [
-        _key("n", "new", "train a new run"),
-        _key("r", "resume", "go on with the run"),
-        _key("b", "fork", "branch a new run off from one of its checkpoints"),
-        _key("v", "curves", "see its curves behind this run's, on the charts"),
-        _key("m", "mark", "mark the run, to compare others with it"),
-        _key("d", "differences", "the settings that differ from the marked run's"),
-        _key("f2", "rename", "give the run another name"),
-        _key("delete,backspace", "trash", "move the run to the trash", display="del"),
-        _key("u", "restore", "undo the last deletion"),
-        _key("o", "order", "sort by time, score, steps, name"),
-        _key("slash", "filter", "filter by text or regular expression", display="/"),
-        _key("escape", "back", "leave the filter"),
-    ]
-    BINDINGS = [*KEYS]
+    KEYS = [run_keys.OPEN, *run_keys.KEYS]
+    BINDINGS = [*run_keys.KEYS]
 
     class Wanted(Message):
         """Another run is to be opened."""
@@ -106,16 +56,18 @@ class Runs(RunScreen):
         self._list: RunList | None = None
         self._runs: list[RunInfo] = []
         self._read = False
-        self._order = "newest"
-        self._marked: Path | None = None
+        self._order = "age"
+        self._marked: dict[Path, None] = {}  # in the order of marking
         self._trashed: list[Path] = []
 
     def compose_body(self) -> ComposeResult:
         """Yield the table, what is known about the run under its cursor, and the keys."""
+        yield Welcome(runs_root(), id="welcome")
         yield RunTable(id="table")
         yield RunDetails(id="details")
         yield Input(placeholder="text or regular expression; esc shows all runs", compact=True)
-        yield LookLine()
+        yield LookLine(id="run-keys")
+        yield LookLine(id="list-keys")
 
     def on_mount(self) -> None:
         """Read the runs, the newest ones first, and again from time to time."""
@@ -151,27 +103,35 @@ class Runs(RunScreen):
         runs.sort(key=ORDERS[self._order])  # type: ignore[arg-type]
         if self.read_only:
             placeholder = "read-only: other runs are not shown here"
-        elif pattern is not None:
-            placeholder = "no run matches; esc shows all"
         else:
-            root = printable(runs_root())
-            placeholder = EMPTY.format(root=root) if self._read else "reading the runs..."
-        self.query_one(RunTable).show(runs, marked=self._marked, placeholder=placeholder)
+            placeholder = "no run matches; esc shows all" if self._read else "reading the runs..."
+        self._marked = {path: None for path in self._marked if any(run.path == path for run in self._runs)}
+        table = self.query_one(RunTable)
+        self._welcome(self._read and not self._runs)
+        table.show(runs, marked=self._marked, sorted_by=self._order, placeholder=placeholder)
 
     def _show_keys(self) -> None:
-        run, other = self.query_one(RunTable).run, self._marked is not None
-        entries = [("new", "new", False)]
-        if run is not None:
-            going = run.state in UNDER_WAY
-            entries.insert(0, ("enter", "watch" if going else "look", False))
-            entries += [] if going else [("resume", "resume", False)]
-            entries += [("fork", "branch", False), ("curves", "curves", False), ("mark", "mark", other)]
-            entries += [("differences", "differences", False)] if other else []
-            entries += [("rename", "rename", False), ("trash", "delete", False)]
-        entries += [("order", self._order, self._order != "newest"), ("filter", "filter", False)]
-        named = tuple((self.key(f"runs.{name}", name), text, set_) for name, text, set_ in entries)
-        count = f"{len(self._runs):,} run{'s' * (len(self._runs) != 1)}"
-        self.query_one(LookLine).show(named, count, ())
+        run = self.query_one(RunTable).run
+        marked = run is not None and run.path in self._marked
+        entries = run_keys.run_entries(run, marked=marked, others=len(self._marked) > marked)
+        self.query_one("#run-keys", LookLine).show(self._keyed(entries), "", ())
+        entries = run_keys.list_entries(self._order, trashed=bool(self._trashed))
+        count = len(self._runs)
+        place = f"{count:,} run{'s' * (count != 1)}"
+        self.query_one("#list-keys", LookLine).show(self._keyed(entries), place, ())
+
+    def _keyed(self, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        """Put the user's keys in the place of the ids of bindings."""
+        return tuple((self.key(binding, ""), text, set_) for binding, text, set_ in entries)
+
+    def _welcome(self, empty: bool) -> None:
+        """Show what to begin with in the place of an empty table; keys arrive at what is shown."""
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+            if empty:
+                self.query_one(Welcome).take_focus()
+            else:
+                self.query_one(RunTable).focus()
 
     # The table
 
@@ -219,6 +179,11 @@ class Runs(RunScreen):
 
     # Runs that begin or go on
 
+    def on_welcome_chosen(self, event: Welcome.Chosen) -> None:
+        """Ask for a new run in this environment."""
+        if self._may():
+            self.app.push_screen(NewRunForm(event.env_id), self._train)
+
     def action_new(self) -> None:
         """Ask for a new run."""
         if self._may():
@@ -235,7 +200,7 @@ class Runs(RunScreen):
         run = self._chosen()
         if run is None:
             return
-        if run.state in UNDER_WAY:
+        if run.state in run_keys.UNDER_WAY:
             self._say(f"a process trains {run.name} already: enter shows it", "warning")
         elif run.problem and run.state == "damaged":
             self._say(f"{run.name} cannot go on: {run.problem}", "error")
@@ -278,28 +243,32 @@ class Runs(RunScreen):
         """Mark the run under the cursor, or take the mark away."""
         run = self._chosen()
         if run is not None:
-            self._marked = None if self._marked == run.path else run.path
+            if run.path in self._marked:
+                del self._marked[run.path]
+            else:
+                self._marked[run.path] = None
             self._show_runs()
             self._show_keys()
 
     def action_differences(self) -> None:
-        """Show in which settings the run differs from the marked one."""
+        """Show in which settings the marked runs and this one differ."""
         run = self._chosen()
         if run is None:
             return
-        if self._marked is None or self._marked == run.path:
+        paths = list({**self._marked, run.path: None})
+        if len(paths) < 2:
             self._say("mark another run first (m), then choose the one to compare with it")
             return
         try:
-            self.app.push_screen(DifferencesDialog(self._marked, run.path))
+            self.app.push_screen(DifferencesDialog(paths))
         except EngineError as error:
             self._say(str(error), "error")
 
     def action_curves(self) -> None:
-        """Show the run's curves behind this one's, on the charts, and those of the marked run."""
+        """Show the curves of the marked runs and this one on the charts, behind those of the run shown."""
         run = self._chosen()
         if run is not None:
-            paths = dict.fromkeys(path for path in (run.path, self._marked) if path is not None)
+            paths = {**self._marked, run.path: None}
             charts = cast(Charts, self.app.get_screen(Charts.LABEL))
             self.post_message(ScreenTabs.Chosen(Charts.LABEL))
             charts.call_after_refresh(charts.overlay, tuple(path.absolute() for path in paths))
@@ -363,7 +332,7 @@ class Runs(RunScreen):
         """Return the run under the cursor; say what is missing where there is none."""
         run = self.query_one(RunTable).run
         if run is None and self._may():
-            self._say("there is no run to choose; n trains a new one")
+            self._say("there is no run to choose; t trains a new one")
         return run
 
     def _may(self) -> bool:

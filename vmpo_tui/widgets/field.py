@@ -23,24 +23,19 @@ class Note:
 
 
 class Field(Horizontal):
-    """A label, an input and a note beside it (in a form of class -stacked, below it)."""
+    """A label, an input and a note beside it."""
 
     DEFAULT_CSS = """
     Field { height: 1; }
-    Field .label { width: 25; color: $text-muted; }
+    Field .label { color: $text-muted; }
     Field .label.-focused { color: $text; text-style: bold; }
-    Field Input { width: 26; border: none; height: 1; padding: 0 1; background: $boost; }
+    Field Input { border: none; height: 1; padding: 0 1; background: $boost; }
     Field Input:focus { background: $primary 30%; }
     Field .note { width: 1fr; padding-left: 2; color: $text-muted; height: 1; text-overflow: ellipsis;
                   text-wrap: nowrap; }
     Field .note.-changed { color: $success; }
     Field .note.-warning { color: $warning; }
     Field .note.-error { color: $error; }
-    .-stacked Field { height: auto; layout: grid; grid-size: 2; grid-columns: 14 1fr; grid-rows: 1 auto; }
-    .-stacked Field Input { width: 1fr; }
-    .-stacked Field .label { width: 1fr; }
-    .-stacked Field .note { column-span: 2; padding-left: 15; height: auto; min-height: 1; max-height: 2;
-                            text-wrap: wrap; }
     """
 
     def __init__(
@@ -52,6 +47,15 @@ class Field(Horizontal):
         placeholder: str = "",
         suggester: Suggester | None = None,
     ) -> None:
+        """Make a field.
+
+        Args:
+            name: what the form knows it by.
+            label: what the user does.
+            value: what it holds to begin with.
+            placeholder: what an empty one stands for.
+            suggester: completes what is typed.
+        """
         super().__init__(name=name)
         self._label = label
         self._input = Input(value, placeholder=placeholder, suggester=suggester, compact=True, name=name)
@@ -72,6 +76,11 @@ class Field(Horizontal):
     def set_placeholder(self, text: str) -> None:
         """Say what an empty field stands for."""
         self._input.placeholder = printable(text)
+
+    def align(self, label: int, entry: int) -> None:
+        """Give label and input their widths in cells."""
+        self.query_one(".label").styles.width = label
+        self._input.styles.width = entry
 
     def edit(self) -> None:
         """Let keys arrive here."""

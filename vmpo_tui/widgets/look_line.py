@@ -23,8 +23,8 @@ class LookLine(Lines):
     LookLine .look--plain { color: $text-muted; }
     """ + style_sheet("LookLine")
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._entries: tuple[Entry, ...] = ()
         self._place = ""
         self._legend: tuple[Span, ...] = ()

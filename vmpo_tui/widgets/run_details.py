@@ -9,16 +9,16 @@ from vmpo_tui.text import duration, number, printable
 from vmpo_tui.widgets.lines import Lines, Span
 
 MEANINGS = {
-    "running": "a process trains it: enter watches it and steers it",
-    "paused": "a process holds it: enter shows it, space there goes on",
-    "finished": "it has reached its target: r goes on to a higher one",
-    "stopped": "it was stopped and saved: r goes on exactly there",
-    "discarded": "it was stopped without saving: r goes on from its last checkpoint",
-    "failed": "it failed, enter shows why: r goes on from its last checkpoint",
-    "interrupted": "its process died without a word: r goes on from its last checkpoint",
+    "running": "a process trains it: {open} watches it and steers it",
+    "paused": "a process holds it: {open} shows it, {pause} there goes on",
+    "finished": "it has reached its target: {resume} goes on to a higher one",
+    "stopped": "it was stopped and saved: {resume} goes on exactly there",
+    "discarded": "it was stopped without saving: {resume} goes on from its last checkpoint",
+    "failed": "it failed, {open} shows why: {resume} goes on from its last checkpoint",
+    "interrupted": "its process died without a word: {resume} goes on from its last checkpoint",
     "damaged": "it cannot be shown or go on",
 }
-"""What each state means, and what to do."""
+"""What each state means, and what to do with which key."""
 
 
 class RunDetails(Lines):
@@ -51,7 +51,7 @@ class RunDetails(Lines):
             f"{duration(run.seconds)} trained   "
             f"newest {number(run.last_return)}   best {number(run.best_return)}"
         )
-        state = [(f"{run.state}: ", "details--strong"), (MEANINGS.get(run.state, ""), "details--muted")]
+        state = [(f"{run.state}: ", "details--strong"), (self._meaning(run.state), "details--muted")]
         problem = [(printable(run.problem), "details--problem")] if run.problem else state
         return [
             [
@@ -61,6 +61,13 @@ class RunDetails(Lines):
             [(figures, "details--muted")],
             problem,
         ]
+
+    def _meaning(self, state: str) -> str:
+        return MEANINGS.get(state, "").format(
+            open=self.key("table.choose", "enter"),
+            pause=self.key("run.toggle_pause", "space"),
+            resume=self.key("runs.resume", "r"),
+        )
 
 
 def _short(path: Path) -> Path:

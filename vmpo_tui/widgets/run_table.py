@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.cells import set_cell_size
@@ -35,35 +35,69 @@ class Column:
 
     heading: str
     width: int
-    text: Callable[[RunInfo, float], str]
-    """(run, now) -> cell."""
+    text: Callable[[RunInfo, float, int], str]
+    """(run, now, width) -> cell."""
     right: bool = False
     least: int = 0
     """Width of the table from which on the column is shown."""
 
 
+BAR = Column("", 16, lambda run, now, width: _bar(run, width), least=150)
+NAME_WIDTH = 60
+"""Of the longest names that are shown in whole where there is room for a bar."""
 COLUMNS: tuple[Column, ...] = (
-    Column("environment", 24, lambda run, now: run.env_id, least=100),
-    Column("seed", 5, lambda run, now: f"{run.seed}", right=True, least=130),
-    Column("", 16, lambda run, now: _bar(run, 16), least=150),
-    Column("steps", 13, lambda run, now: f"{si(run.env_steps)} / {si(run.total_steps)}", right=True),
-    Column("newest", 8, lambda run, now: number(run.last_return), right=True, least=120),
-    Column("best", 8, lambda run, now: number(run.best_return), right=True),
-    Column("age", 6, lambda run, now: age(now - run.modified), right=True),
+    Column("environment", 24, lambda run, now, width: run.env_id, least=100),
+    Column("seed", 5, lambda run, now, width: f"{run.seed}", right=True, least=130),
+    BAR,
+    Column("steps", 13, lambda run, now, width: f"{si(run.env_steps)} / {si(run.total_steps)}", right=True),
+    Column("last", 8, lambda run, now, width: number(run.last_return), right=True, least=100),
+    Column("best", 8, lambda run, now, width: number(run.best_return), right=True),
+    Column("age", 6, lambda run, now, width: age(now - run.modified), right=True),
 )
 STATE_WIDTH = 13
+
+
+def _newest(run: RunInfo) -> float:
+    return -run.modified
+
+
+def _by_name(run: RunInfo) -> str:
+    return run.name.lower()
+
+
+def _best(run: RunInfo) -> tuple[str, float]:
+    return run.env_id, -run.best_return if run.best_return is not None else float("inf")
+
+
+def _furthest(run: RunInfo) -> float:
+    return -run.env_steps
+
+
+def _by_state(run: RunInfo) -> tuple[int, float]:
+    return list(STATES).index(run.state), -run.modified
+
+
+ORDERS: dict[str, Callable[[RunInfo], object]] = {
+    "age": _newest,
+    "best": _best,
+    "steps": _furthest,
+    "run": _by_name,
+    "state": _by_state,
+}
+"""How the table may be sorted, by the heading that says so."""
 
 
 class RunTable(Lines, can_focus=True):
     """One line a run; the cursor stays on its run whatever comes and goes around it."""
 
     COMPONENT_CLASSES = {
-        "table--heading", "table--cursor", "table--unfocused", "table--strong", "table--muted",
-        "table--going", "table--held", "table--done", "table--failed", "table--plain",
+        "table--heading", "table--sorted", "table--cursor", "table--unfocused", "table--strong",
+        "table--muted", "table--going", "table--held", "table--done", "table--failed", "table--plain",
     }  # fmt: skip
     DEFAULT_CSS = """
     RunTable { height: 1fr; }
     RunTable .table--heading { color: $text-muted; text-style: underline; }
+    RunTable .table--sorted { color: $text; text-style: bold underline; }
     RunTable .table--cursor { color: $text; background: $primary 50%; text-style: bold; }
     RunTable .table--unfocused { color: $text; background: $foreground 15%; }
     RunTable .table--strong { color: $text; }
@@ -96,20 +130,24 @@ class RunTable(Lines, can_focus=True):
         self._runs: Sequence[RunInfo] = ()
         self._cursor = 0
         self._top = 0
-        self._marked: Path | None = None
+        self._marked: Collection[Path] = ()
         self._placeholder = ""
+        self._sorted_by = ""
 
     @property
     def run(self) -> RunInfo | None:
         """The run under the cursor."""
         return self._runs[self._cursor] if self._runs else None
 
-    def show(self, runs: Sequence[RunInfo], *, marked: Path | None, placeholder: str) -> None:
+    def show(
+        self, runs: Sequence[RunInfo], *, marked: Collection[Path], sorted_by: str, placeholder: str
+    ) -> None:
         """Show runs.
 
         Args:
             runs: in their order.
-            marked: the one to mark, if it is among them.
+            marked: those to mark, as far as they are among them.
+            sorted_by: the heading to say so at.
             placeholder: what to say where there is none.
         """
         before = self.run
@@ -118,6 +156,7 @@ class RunTable(Lines, can_focus=True):
             at = paths.index(before.path) if before.path in paths else min(self._cursor, len(runs) - 1)
             self._cursor = max(0, at)
         self._runs, self._marked, self._placeholder = runs, marked, placeholder
+        self._sorted_by = sorted_by
         self.redraw()
         self.post_message(self.Moved())
 
@@ -129,8 +168,7 @@ class RunTable(Lines, can_focus=True):
         """Return the heading and the runs around the cursor."""
         if not self._runs:
             return [[(f" {line}", "table--muted")] for line in ["", *self._placeholder.splitlines()]]
-        columns = [column for column in COLUMNS if width >= column.least]
-        name_width = max(8, width - STATE_WIDTH - 3 - sum(column.width + 1 for column in columns))
+        columns, name_width = _fitted(width)
         rows = max(1, height - 1)
         self._top = max(self._cursor - rows + 1, min(self._top, self._cursor))
         self._top = max(0, min(self._top, len(self._runs) - rows))
@@ -188,20 +226,38 @@ class RunTable(Lines, can_focus=True):
             self.post_message(self.Moved())
 
     def _heading(self, columns: Sequence[Column], name_width: int) -> list[Span]:
-        headings = [_cell(column.heading, column.width, right=column.right) for column in columns]
-        text = " ".join(["", _cell("state", STATE_WIDTH), _cell("run", name_width), *headings])
-        return [(f"{text} ", "table--heading")]
+        cells = [("", 0, False), ("state", STATE_WIDTH, False), ("run", name_width, False)]
+        cells += [(column.heading, column.width, column.right) for column in columns]
+        spans = []
+        for heading, width, right in cells:
+            ordered = bool(heading) and heading == self._sorted_by
+            text = _cell(f"{heading} ▾" if ordered else heading, width, right=right)
+            spans.append((f"{text} ", "table--sorted" if ordered else "table--heading"))
+        return spans
 
     def _row(self, run: RunInfo, columns: Sequence[Column], name_width: int, now: float) -> list[Span]:
         symbol, look = STATES.get(run.state, ("?", "plain"))
-        mark = "◆" if run.path == self._marked else " "
-        cells = [_cell(column.text(run, now), column.width, right=column.right) for column in columns]
+        mark = "◆" if run.path in self._marked else " "
+        cells = [
+            _cell(column.text(run, now, column.width), column.width, right=column.right) for column in columns
+        ]
         return [
             (mark, "table--held"),
             (_cell(f"{symbol} {run.state}", STATE_WIDTH) + " ", f"table--{look}"),
             (_cell(run.name, name_width) + " ", "table--strong"),
             (" ".join(cells) + " ", "table--muted"),
         ]
+
+
+def _fitted(width: int) -> tuple[list[Column], int]:
+    """Return the columns that there is room for, and the width of the name; the bar takes what is left."""
+    columns = [column for column in COLUMNS if width >= column.least]
+    room = max(8, width - STATE_WIDTH - 3 - sum(column.width + 1 for column in columns))
+    if BAR not in columns or room <= NAME_WIDTH:
+        return columns, room
+    at = columns.index(BAR)
+    columns[at] = replace(BAR, width=BAR.width + room - NAME_WIDTH)
+    return columns, NAME_WIDTH
 
 
 def _cell(text: str, width: int, *, right: bool = False) -> str:

@@ -21,7 +21,7 @@ SYMBOLS = {
 }
 
 
-IDLE = "no run is shown yet   n begins a new one   enter opens one"
+IDLE = "no run is shown yet   {new} trains a new one   {open} opens one"
 
 
 class StatusBar(Lines):
@@ -62,7 +62,8 @@ class StatusBar(Lines):
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return both lines, each filling the width."""
         if self._view.state == "idle":
-            return [[("vmpo-tui", "status--strong"), (f"  {IDLE}"[: max(0, width - 8)], "status--muted")]]
+            idle = IDLE.format(new=self.key("runs.new", "t"), open=self.key("table.choose", "enter"))
+            return [[("vmpo-tui", "status--strong"), (f"  {idle}"[: max(0, width - 8)], "status--muted")]]
         return [self._what_and_score(width), self._how_far(width)]
 
     def _what_and_score(self, width: int) -> list[Span]:

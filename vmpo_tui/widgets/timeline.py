@@ -66,7 +66,7 @@ class Timeline(Lines):
         player = self._player
         symbol = "▶" if player.playing else "⏸"
         shown = min(player.position, player.seconds)
-        key = self.key("robot.play", "p")
+        key = self.key("robot.play", "enter")
         return f"{key} {symbol} {_clock(shown)} ", f" {_clock(player.seconds)} {player.speed:g}x"
 
     def _bar(self, room: int) -> list[Span]:
