@@ -92,10 +92,10 @@ class VmpoApp(App[int]):
         self.session.end_process_when_over(self.exit_code(), at_once=self._interrupts >= FORCED)
 
     def _show(self) -> None:
-        self._behind = False
-        for screen in self.screen_stack:  # a dialog may be in front
-            if isinstance(screen, RunScreen) and screen.is_mounted:
-                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost)
+        shown = [one for one in self.screen_stack if isinstance(one, RunScreen) and one.is_mounted]
+        self._behind = not shown  # none is mounted yet; a dialog may be in front
+        for screen in shown:
+            screen.show(self.view, frozen=self._frozen, cost=self._pace.cost)
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
