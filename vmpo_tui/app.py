@@ -105,11 +105,11 @@ class VmpoApp(Steering):
 
     def show_now(self) -> None:
         """Draw what is known."""
-        self._behind = False
-        for screen in self.screen_stack:  # a dialog may be in front
-            if isinstance(screen, RunScreen) and screen.is_mounted:
-                hint = self.hint(self.view)
-                screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=hint)
+        shown = [one for one in self.screen_stack if isinstance(one, RunScreen) and one.is_mounted]
+        self._behind = not shown  # none is mounted yet; a dialog may be in front
+        for screen in shown:
+            hint = self.hint(self.view)
+            screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=hint)
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""

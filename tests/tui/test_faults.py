@@ -68,14 +68,46 @@ async def test_the_engines_own_report_wins_over_the_threads(engine):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_saves_and_leaves(engine, signum, monkeypatch):
     last_resort = []
-    monkeypatch.setattr(engine.session, "end_process_when_over", last_resort.append)
+
+    def note(code: int, *, at_once: bool) -> None:
+        last_resort.append((code, at_once))
+
+    monkeypatch.setattr(engine.session, "end_process_when_over", note)
     async with engine.app.run_test() as pilot:
         await until(pilot, "training", lambda: engine.app.view.state == "training")
         engine.app.on_signal(signum)
         await until(pilot, "the end", lambda: engine.app.return_code is not None)
     assert engine.received == [commands.Stop(save=True)]
     assert engine.app.return_value == 128 + signum
-    assert last_resort == [128 + signum]
+    assert last_resort == [(128 + signum, False)]
+
+
+async def test_a_second_interrupt_leaves_an_engine_that_does_not_answer(engine, monkeypatch):
+    last_resort = []
+    monkeypatch.setattr(
+        engine.session, "end_process_when_over", lambda *given, at_once: last_resort.append(at_once)
+    )
+    async with engine.app.run_test() as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        engine.answering = False
+        for _ in range(2):
+            engine.app.on_signal(signal.SIGINT)
+        await until(pilot, "the end", lambda: engine.app.return_code is not None)
+        assert engine.session.running
+    assert engine.app.return_value == 128 + signal.SIGINT
+    assert last_resort == [False, True]
+    engine.stop()
+
+
+async def test_a_terminal_that_closes_leaves_nothing_undone_however_often_that_is_said(engine, monkeypatch):
+    monkeypatch.setattr(engine.session, "end_process_when_over", lambda *given, at_once: None)
+    async with engine.app.run_test() as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        for signum in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
+            engine.app.on_signal(signum)
+        await until(pilot, "the end", lambda: engine.app.return_code is not None)
+        assert engine.app.view.over
+    assert engine.app.return_value == 128 + signal.SIGHUP
 
 
 def unsafe(engine: ScriptedEngine) -> list[str]:

@@ -51,9 +51,9 @@ class RunScreen(Screen[None]):
     DEFAULT_CSS = """
     RunScreen.-tiny Footer { display: none; }
     RunScreen.-tiny KeyLine { display: block; }
-    RunScreen.-minute > * { display: none; max-height: 0 !important; }
-    RunScreen.-minute > Numbers { display: block; max-height: 100vh !important; }
-    RunScreen.-minute > KeyLine { display: block; max-height: 1 !important; }
+    RunScreen.-minute > * { display: none !important; max-height: 0 !important; }
+    RunScreen.-minute > Numbers { display: block !important; max-height: 100vh !important; }
+    RunScreen.-minute > KeyLine { display: block !important; max-height: 1 !important; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide"), (170, "-very-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]
