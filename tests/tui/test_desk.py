@@ -15,6 +15,7 @@ from vmpo_tui.app import VmpoApp
 from vmpo_tui.desk import Desk
 from vmpo_tui.hints import HINTS
 from vmpo_tui.memory import Memory
+from vmpo_tui.screens import TABS
 from vmpo_tui.screens.help import HelpDialog
 from vmpo_tui.settings import Settings
 from vmpo_tui.text import number
@@ -120,6 +121,29 @@ async def test_every_theme_takes_over_every_screen_at_once(engine, size):
                 )
                 backgrounds.add(app.screen.styles.background)
             assert len(backgrounds) == len(NAMES) - 1  # two of them are black
+
+
+@pytest.mark.parametrize("theme", NAMES)
+async def test_a_theme_looks_the_same_whenever_it_was_chosen(theme):
+    pictures = []
+    for first in (theme, "light" if theme == "dark" else "dark"):
+        engine = ScriptedEngine()
+        app = at_desk(engine, Desk(Settings(theme=first, toasts=False, hints=False)))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await begun(pilot, engine)
+            for key, label in TABS[:4]:
+                await pilot.press(key)
+                await until(pilot, label, lambda label=label, app=app: label == app.screen.LABEL)
+                app.show_now()
+                await pilot.pause()
+            app.action_use_theme(theme)
+            await pilot.pause(0.1)
+            await pilot.press("1")
+            await until(pilot, "the dashboard", lambda app=app: app.screen.LABEL == "dashboard")
+            await pilot.pause(0.1)
+            pictures.append(app.screen._compositor.render_strips())
+        engine.stop()
+    assert pictures[0] == pictures[1]
 
 
 async def test_without_colours_there_are_none(engine, monkeypatch):

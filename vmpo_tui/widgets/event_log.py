@@ -55,8 +55,8 @@ class EventLog(RichLog):
     def notify_style_update(self) -> None:
         """Take over a new theme's colours."""
         super().notify_style_update()
-        if self._shown:
-            self._rewrite()
+        if self._shown and self.is_attached:
+            self.call_later(self._rewrite)  # the component classes get their new styles after the widget
 
     def _rewrite(self) -> None:
         self.clear()

@@ -60,6 +60,10 @@ class Lines(Widget):
     def notify_style_update(self) -> None:
         """Take over a new theme's colours."""
         super().notify_style_update()
+        if self.is_attached:
+            self.call_later(self._restyle)  # the component classes get their new styles after the widget
+
+    def _restyle(self) -> None:
         self._styles.clear()
         self.redraw()
 
