@@ -20,6 +20,7 @@ DATES = {
     "engine/sinks/jsonl.py": "when an event happened",
     "engine/sinks/tensorboard.py": "when a row was written",
     "vmpo_tui/cli/listings.py": "how long ago a run changed, by the dates of its files",
+    "vmpo_tui/widgets/run_table.py": "the same",
 }
 """Files that ask for the wall clock, and what for."""
 WALL = {("time", "time"), ("time", "time_ns"), ("time", "localtime"), ("time", "strftime"), ("time", "ctime")}
