@@ -19,10 +19,10 @@ run: $(RUN_STAMP) ## Install what is needed and open the application on HalfChee
 	$(BIN)/vmpo-tui $(ENV)
 
 test: $(TEST_STAMP) lint ## Install what is needed, then every check and every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-faults: $(TEST_STAMP) ## Prove reliability in full: kills, damage, exact resume on every environment (minutes)
-	$(BIN)/pytest -m "faults or not faults" tests/faults
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "faults or not faults" tests/faults
 
 lint: $(TEST_STAMP) ## Style, types and import contracts only
 	$(BIN)/ruff check .

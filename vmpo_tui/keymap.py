@@ -62,10 +62,7 @@ def check(keymap: Keymap, source: str = "", text: str = "") -> None:
                 raise ConfigError(
                     f"{place}: no such key {key!r}{hint or '; expected such as e, f5 or ctrl+e'}"
                 )
-    usual = {(first.id, second.id, key) for first, second, key, _ in clashes({})}
     for first, second, key, title in clashes(keymap):
-        if (first.id, second.id, key) in usual:
-            continue  # a screen's own key that goes before the one that works everywhere
         ours, theirs = (first, second) if first.id in keymap else (second, first)
         place = where(source, text, f"keymap.{ours.id}")
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -260,7 +260,9 @@ def test_a_real_run_that_explodes(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", b"\x80\x04cos\nsystem\n.", os.urandom(3000), b"\x02\0\0\0\0\0\0\0{}"]
+    "content",
+    [b"", b"hello", b"\x80\x04cos\nsystem\n.", random.Random(0).randbytes(3000), b"\x02\0\0\0\0\0\0\0{}"],
+    ids=["empty", "text", "pickle", "noise", "header"],
 )
 def test_a_file_that_is_no_report(tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]):
     file = tmp_path / "update-1.safetensors"

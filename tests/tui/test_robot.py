@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from engine.recording import list_recordings, save_recording
 from tests.recordings import record
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, shown, until
-from tests.tui.test_snapshots import settle
+from tests.tui.test_snapshots import THEMES, settle
 from vmpo_tui.robot import film
 from vmpo_tui.screens.robot import Robot
 from vmpo_tui.widgets.facts import Bars, Choices, Facts
@@ -245,7 +245,7 @@ async def test_a_damaged_recording_says_so_and_the_others_play_on(engine):
         await open_robot(pilot, engine)
         list_recordings(engine.recordings)[0].write_bytes(b"torn [red]markup[/red]")
         await pilot.press("down")
-        await until(pilot, "the reason", lambda: "cannot be replayed" in engine.robot.text)
+        await until(pilot, "the reason", lambda: "cannot be replayed" in " ".join(engine.robot.text.split()))
         assert engine.robot.replay is None
         await pilot.press("up")
         await loaded(pilot, engine, -1)
@@ -295,9 +295,11 @@ async def test_the_dashboard_shows_the_robot_where_there_is_room(engine):
         await until(pilot, "the screen", lambda: isinstance(engine.app.screen, Robot))
 
 
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_screen(engine, snap_compare, size):
+def test_the_screen(engine, snap_compare, size, theme):
     async def before(pilot: Pilot[int]) -> None:
+        engine.app.theme = theme
         engine.learn()
         await open_robot(pilot, engine)
         await pilot.press("t", "m", *["full_stop"] * 12)

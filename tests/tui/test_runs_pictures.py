@@ -9,6 +9,7 @@ from engine.events import SettingChanged
 from engine.run_directory import RunDirectory, list_runs
 from tests.tui.runs_folder import make, open_runs, type_into
 from tests.tui.scripted_engine import STARTED, until
+from tests.tui.test_snapshots import THEMES
 from vmpo_tui import run_view
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.differences import DifferencesDialog
@@ -19,14 +20,16 @@ from vmpo_tui.screens.run_forms import ForkForm, ResumeForm
 from vmpo_tui.screens.runs import Runs
 
 
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (58, 15)], ids=lambda s: f"{s[0]}x{s[1]}")
-def test_the_screen(app, root, snap_compare, size, monkeypatch):
+def test_the_screen(app, root, snap_compare, size, theme, monkeypatch):
     monkeypatch.chdir(root.parent)
     monkeypatch.setenv("VMPO_RUNS", "runs")
     for index in range(6):
         make(root, f"CartPole-v1-s{index}", age=100 * 4**index, steps=15_000 * (index + 1), best=50.0 * index)
 
     async def before(pilot: Pilot[int]) -> None:
+        app.theme = theme
         await open_runs(pilot, 6)
         await pilot.press("down", "m", "down")
 

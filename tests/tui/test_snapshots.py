@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 
 from engine import events
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, until
+from vmpo_tui.screens.log import Log
 
 SIZES = [(80, 24), (120, 40), (200, 50), (58, 15)]
 THEMES = ["dark", "light"]
@@ -35,6 +36,20 @@ def test_a_run_under_way(engine, snap_compare, size, theme):
     async def before(pilot: Pilot[int]) -> None:
         engine.app.theme = theme
         learning(engine)
+        await settle(pilot, engine)
+
+    assert snap_compare(engine.app, terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_log(engine, snap_compare, size, theme):
+    async def before(pilot: Pilot[int]) -> None:
+        engine.app.theme = theme
+        learning(engine)
+        await settle(pilot, engine)
+        await pilot.press("6")
+        await until(pilot, "the screen", lambda: isinstance(engine.app.screen, Log))
         await settle(pilot, engine)
 
     assert snap_compare(engine.app, terminal_size=size, run_before=before)
