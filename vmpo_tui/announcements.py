@@ -13,8 +13,9 @@ from vmpo_tui.text import number, printable, si
 
 MOST_AT_ONCE = 2
 SHOWN_SECONDS = 5.0
-KIND_SECONDS = 5.0
-"""Between two announcements of one kind; those in between are in the log."""
+KIND_SECONDS = {"evaluation": 20.0, "checkpoint": 20.0}
+"""Between two announcements of a kind, `SHOWN_SECONDS` for others; those in between are in the log. Each one
+lays the screen out anew, twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,14 @@ class Limiter:
             announcement: what to say; an end is always said.
             now: monotonic seconds.
         """
-        self._said = [
-            (when, kind) for when, kind in self._said if now - when < max(SHOWN_SECONDS, KIND_SECONDS)
-        ]
-        repeated = any(kind == announcement.kind and now - when < KIND_SECONDS for when, kind in self._said)
+        self._said = [(when, kind) for when, kind in self._said if now - when < _interval(kind)]
+        repeated = any(kind == announcement.kind for _, kind in self._said)
         crowded = sum(now - when < SHOWN_SECONDS for when, _ in self._said) >= MOST_AT_ONCE
         if (repeated or crowded) and announcement.kind != "end":
             return False
         self._said.append((now, announcement.kind))
         return True
+
+
+def _interval(kind: str) -> float:
+    return KIND_SECONDS.get(kind, SHOWN_SECONDS)

@@ -88,7 +88,7 @@ def diagnose(view: RunView) -> tuple[Finding, ...]:
 class Diagnosis:
     """The newest findings, looked for at most once in ``seconds`` unless the run's state has changed."""
 
-    seconds = 1.0
+    seconds = 3.0
 
     def __init__(self) -> None:
         self._findings: tuple[Finding, ...] = ()

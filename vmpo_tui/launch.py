@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from engine import commands
 from vmpo_tui.app import FAILED, VmpoApp
 from vmpo_tui.desk import Desk
@@ -26,6 +28,7 @@ def run_app(
         app = kind(session, output, desk)
         with stop_signals(app.on_signal):
             code = app.run()
+    gc.unfreeze()  # of what the application has frozen
     if code is None:  # the application itself broke: its run is saved all the same
         if not session.attached:
             session.send(commands.Stop())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from engine import events
-from vmpo_tui.announcements import KIND_SECONDS, MOST_AT_ONCE, Announcement, Limiter, announce
+from vmpo_tui.announcements import KIND_SECONDS, MOST_AT_ONCE, SHOWN_SECONDS, Announcement, Limiter, announce
 from vmpo_tui.call import desktop_notification
 from vmpo_tui.hints import HINTS, QUIET_SECONDS, Lessons
 from vmpo_tui.keymap import key_names
@@ -54,8 +55,12 @@ def test_a_flood_of_announcements_is_thinned():
             if limiter.admits(Announcement(kind, ""), tenth / 10):
                 shown.append((tenth / 10, kind))
     for now, _ in shown:
-        assert sum(0 <= now - when < KIND_SECONDS for when, _ in shown) <= MOST_AT_ONCE
-    assert len(shown) > 30
+        assert sum(0 <= now - when < SHOWN_SECONDS for when, _ in shown) <= MOST_AT_ONCE
+    for kind, seconds in KIND_SECONDS.items():
+        said = [when for when, what in shown if what == kind]
+        assert len(said) >= 4
+        assert all(after - before >= seconds for before, after in itertools.pairwise(said))
+    assert len(shown) > 20
 
 
 def test_an_end_is_always_announced():

@@ -48,12 +48,18 @@ class RobotView(Canvas):
     """
 
     def __init__(
-        self, *, share: float, moved: Callable[[], None] = lambda: None, id: str | None = None
+        self,
+        *,
+        share: float,
+        tick: float = TICK_SECONDS,
+        moved: Callable[[], None] = lambda: None,
+        id: str | None = None,
     ) -> None:
         """Wait for a recording.
 
         Args:
             share: of a processor that drawing may take.
+            tick: seconds between two looks at whether to draw; each interrupts the trainer.
             moved: called whenever another moment is shown, so that what belongs to it is drawn with it; a
                 message would come later and have the terminal drawn twice.
             id: of the widget.
@@ -66,7 +72,8 @@ class RobotView(Canvas):
         """The recording that is shown or being loaded."""
         self._moved = moved
         self._message = NEVER
-        self._pace = Pace(share, FRAME_SECONDS - TICK_SECONDS / 2)  # the tick nearest to it
+        self._pace = Pace(share, FRAME_SECONDS - tick / 2)  # the tick nearest to it
+        self._tick_seconds = tick
         self._ticked = time.monotonic()
         self._drawn: int | None = None
         """The step that was last drawn."""
@@ -76,7 +83,7 @@ class RobotView(Canvas):
 
     def on_mount(self) -> None:
         """Begin to play."""
-        self.set_interval(TICK_SECONDS, self._tick)
+        self.set_interval(self._tick_seconds, self._tick)
 
     def on_unmount(self) -> None:
         """Release the replay."""
@@ -190,11 +197,12 @@ class RobotView(Canvas):
 class RobotTile(RobotView):
     """The newest recording in a corner of another screen, at little cost; a click leads to its own screen."""
 
-    SHARE = 0.02
-    """Part of a processor that drawing it may take, as much as all figures together."""
+    SHARE = 0.004
+    """Part of a processor that drawing it may take, less than all figures together."""
+    TICK_SECONDS = 0.2
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(share=self.SHARE, moved=self._title, id=id)
+        super().__init__(share=self.SHARE, tick=self.TICK_SECONDS, moved=self._title, id=id)
         self.border_title = "robot"
         self._listed: tuple[str, int] | None = None
 

@@ -51,6 +51,7 @@ class Tile(Lines):
         self._logarithmic = logarithmic
         self._series: Series | None = None
         self._metric = ""
+        self._curve: tuple[tuple[object, ...], list[str]] = (), []
 
     def show(self, label: str, series: Series | None, metric: str = "") -> None:
         """Show the newest value and the history of a series under a label.
@@ -75,21 +76,50 @@ class Tile(Lines):
         space = " " * max(1, width - len(label) - len(value))
         lines = [[(label, "tile--label"), (space, ""), (value, "tile--value")]]
         if self._series and height > 1:
-            rows = sparkline(self._series, width, height - 1, logarithmic=self._logarithmic)
-            lines += [[(row, "tile--curve")] for row in rows]
+            lines += [[(row, "tile--curve")] for row in self._rows(width, height - 1)]
         return lines
 
+    def _rows(self, width: int, height: int) -> list[str]:
+        """Return the curve, drawn anew once it has become longer by about a dot."""
+        assert self._series is not None
+        count = whole_dots(len(self._series.x), width)
+        drawn = (
+            id(self._series),
+            float(self._series.x[0]),
+            count,
+            float(self._series.x[count - 1]),
+            width,
+            height,
+        )
+        if drawn != self._curve[0]:
+            self._curve = drawn, sparkline(self._series, width, height, count, logarithmic=self._logarithmic)
+        return self._curve[1]
 
-def sparkline(series: Series, width: int, height: int, *, logarithmic: bool = False) -> list[str]:
-    """Rows of braille that show a whole series, its own range filling the height.
+
+def whole_dots(points: int, width: int) -> int:
+    """Return how many points of a series to draw: all, less those that make no dot of their own yet.
+
+    Args:
+        points: that there are, at least one.
+        width: of the drawing, in characters of two dots.
+    """
+    step = 1 << max(0, (points // (2 * max(1, width))).bit_length() - 1)
+    return points - points % step
+
+
+def sparkline(
+    series: Series, width: int, height: int, count: int | None = None, *, logarithmic: bool = False
+) -> list[str]:
+    """Rows of braille that show a series, its own range filling the height.
 
     Args:
         series: at least one point.
         width: characters.
         height: rows.
+        count: points to draw, the oldest ones; None for all.
         logarithmic: draw log10 of the positive values; others leave gaps.
     """
-    x, y, scale = series.x, series.y, LOG if logarithmic else LINEAR
+    x, y, scale = series.x[:count], series.y[:count], LOG if logarithmic else LINEAR
     heights = scale.forward(y)
     finite = heights[np.isfinite(heights)]
     if not len(finite):
