@@ -13,7 +13,7 @@ from vmpo_tui.text import number, printable, si
 
 MOST_AT_ONCE = 2
 SHOWN_SECONDS = 5.0
-KIND_SECONDS = {"evaluation": 20.0, "checkpoint": 20.0}
+KIND_SECONDS = {"evaluation": 60.0, "checkpoint": 60.0}
 """Between two announcements of a kind, `SHOWN_SECONDS` for others; those in between are in the log. Each one
 lays the screen out anew, twice."""
 

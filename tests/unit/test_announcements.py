@@ -58,9 +58,9 @@ def test_a_flood_of_announcements_is_thinned():
         assert sum(0 <= now - when < SHOWN_SECONDS for when, _ in shown) <= MOST_AT_ONCE
     for kind, seconds in KIND_SECONDS.items():
         said = [when for when, what in shown if what == kind]
-        assert len(said) >= 4
+        assert len(said) >= 2
         assert all(after - before >= seconds for before, after in itertools.pairwise(said))
-    assert len(shown) > 20
+    assert len(shown) >= 20
 
 
 def test_an_end_is_always_announced():

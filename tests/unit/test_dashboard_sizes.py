@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.widgets import RichLog
 
 from engine.channel import Channel
@@ -11,6 +13,7 @@ from engine.events import RunStarted, UpdateCompleted, Warned
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.session import Session
 from vmpo_tui.widgets.gauge import Gauge
+from vmpo_tui.widgets.tile import settled
 
 CONSTRAINTS = {"kl/mean": 0.03218, "kl/covariance": 0.00035, "estep/kl": 0.5}
 STARTED = RunStarted(
@@ -52,3 +55,10 @@ async def test_the_newest_event_stays_in_sight_when_the_terminal_shrinks(app):
             await pilot.resize_terminal(*size)
             await pilot.pause()
             assert log.scroll_offset.y == log.max_scroll_y
+
+
+@given(st.integers(1, 100_000))
+def test_a_tiles_curve_lacks_at_most_a_sixteenth(points):
+    assert max(1, points * 15 / 16) <= settled(points) <= points
+    assert settled(16) == 16
+    assert settled(100_001) == settled(100_002)

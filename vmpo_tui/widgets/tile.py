@@ -80,31 +80,22 @@ class Tile(Lines):
         return lines
 
     def _rows(self, width: int, height: int) -> list[str]:
-        """Return the curve, drawn anew once it has become longer by about a dot."""
+        """Return the curve, drawn anew once it has become longer."""
         assert self._series is not None
-        count = whole_dots(len(self._series.x), width)
-        drawn = (
-            id(self._series),
-            float(self._series.x[0]),
-            count,
-            float(self._series.x[count - 1]),
-            width,
-            height,
-        )
+        x = self._series.x
+        count = settled(len(x))
+        drawn = id(self._series), float(x[0]), float(x[count - 1]), count, width, height
         if drawn != self._curve[0]:
             self._curve = drawn, sparkline(self._series, width, height, count, logarithmic=self._logarithmic)
         return self._curve[1]
 
 
-def whole_dots(points: int, width: int) -> int:
-    """Return how many points of a series to draw: all, less those that make no dot of their own yet.
+def settled(points: int) -> int:
+    """Return how many points of a series to draw: all but the newest ones, at most a sixteenth.
 
-    Args:
-        points: that there are, at least one.
-        width: of the drawing, in characters of two dots.
+    It stays the same while a few more come, so that most drawings of a figure leave its curve as it is.
     """
-    step = 1 << max(0, (points // (2 * max(1, width))).bit_length() - 1)
-    return points - points % step
+    return points - points % (1 << max(0, (points // 16).bit_length() - 1))
 
 
 def sparkline(
