@@ -41,6 +41,13 @@ LOCOMOTION: Mapping[str, Mapping[str, Any]] = {
     "optimizer": {"alpha_lr": 0.1},
 }
 
+DISCRETE: Mapping[str, Mapping[str, Any]] = {
+    "env": {"num_envs": 8},
+    "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.01, "minibatch_size": 128},
+    "optimizer": {"policy_lr": 5e-4, "value_lr": 1e-3, "alpha_lr": 0.1},
+    "evaluation": {"interval": 20_000},
+}
+
 PRESETS: tuple[Preset, ...] = (
     Preset(
         "locomotion",
@@ -66,14 +73,24 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "discrete",
-        "CartPole-*|Acrobot-*|LunarLander-*|MountainCar-*",
-        {
-            "env": {"num_envs": 8},
-            "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.01, "minibatch_size": 128},
-            "optimizer": {"policy_lr": 5e-4, "value_lr": 1e-3, "alpha_lr": 0.1},
-            "evaluation": {"interval": 20_000},
-        },
+        "CartPole-*|Acrobot-*|MountainCar-*",
+        DISCRETE,
         "small state, few actions: short rollouts, large steps",
+    ),
+    Preset(
+        "lander",
+        "LunarLander-*",
+        {
+            **DISCRETE,
+            "vmpo": {
+                **DISCRETE["vmpo"],
+                "gamma": 0.999,
+                "gae_lambda": 0.98,
+                "topk_fraction": 1.0,
+                "epsilon_eta": 0.1,
+            },
+        },
+        "discrete that looks further ahead: the reward for landing comes at the end of a long flight",
     ),
     Preset(
         "paper",

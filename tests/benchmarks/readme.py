@@ -27,10 +27,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def learning_table(rows: list[Row]) -> Iterator[list[str]]:
     """Cells of the presets' scores, a row per environment and number of steps, the head first."""
-    yield [
-        "environment", "steps", "seeds", "mean", "IQM [95 %]", "sampled actions",
-        "PPO mean (seeds)", "time of a run",
-    ]  # fmt: skip
+    yield ["environment", "steps", "seeds", "mean", "IQM [95 %]", "sampled actions", "PPO", "time of a run"]
     groups = grouped(rows)
     for (env, steps, agent, settings), runs in groups.items():
         if agent == PEER or settings:
@@ -77,13 +74,12 @@ TABLES: dict[str, Callable[[], list[list[str]]]] = {"learning": _learning, "thro
 
 
 def updated(text: str) -> str:
-    """Return the README's text with every table made anew."""
-    for name, cells in TABLES.items():
-        block = "\n".join((f"<!-- {name} -->", *lines_of(cells(), markdown=True), f"<!-- /{name} -->"))
-        text, count = re.subn(
-            f"<!-- {name} -->.*?<!-- /{name} -->", lambda _, block=block: block, text, flags=re.S
-        )
-        assert count == 1, f"the README has {count} places for {name!r}"
+    """Return the README's text with every table that has a place there made anew."""
+    for name in re.findall(r"<!-- (\w+) -->", text):
+        lines = lines_of(TABLES[name](), markdown=True)
+        block = "\n".join((f"<!-- {name} -->", *lines, f"<!-- /{name} -->"))
+        pattern = f"<!-- {name} -->.*?<!-- /{name} -->"
+        text = re.sub(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
     return text
 
 
