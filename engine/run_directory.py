@@ -216,6 +216,8 @@ class RunList:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.guest: Path | None = None
+        """A run elsewhere that is to be listed too."""
         self._known: dict[Path, tuple[_Signature, RunInfo | None]] = {}
 
     def read(self, newest: int | None = None) -> list[RunInfo]:
@@ -227,7 +229,10 @@ class RunList:
         Args:
             newest: describe only so many, for a first look that costs the same however many there are.
         """
-        signatures = {path: _signature(RunDirectory(path)) for path in self._directories()}
+        paths = self._directories()
+        if self.guest and self.guest.absolute() not in {path.absolute() for path in paths}:
+            paths.append(self.guest)
+        signatures = {path: _signature(RunDirectory(path)) for path in paths}
         order = sorted(signatures, key=lambda path: signatures[path].modified, reverse=True)
         self._known = {path: self._describe(path, signatures[path]) for path in order[:newest]}
         return [run for _, run in self._known.values() if run is not None]

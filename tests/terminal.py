@@ -18,8 +18,8 @@ from pathlib import Path
 import pyte
 
 ROOT = Path(__file__).parents[1]
-UNWANTED = ("COLUMNS", "LINES", "NO_COLOR", "VMPO_TRACEBACK")
-"""Variables of the caller's terminal that would change the screen."""
+UNWANTED = ("COLUMNS", "LINES", "NO_COLOR", "VMPO_RUNS", "VMPO_TRACEBACK")
+"""Variables of the caller that would change the screen."""
 
 
 def _take_the_terminal() -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from engine import commands
-from engine.events import RunStarted, UpdateCompleted
+from engine.events import PhaseChanged, RunStarted, UpdateCompleted
 from vmpo_tui import run_view
 from vmpo_tui.desk import Desk
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
@@ -81,7 +81,7 @@ class VmpoApp(Steering):
             if self._output and isinstance(event, RunStarted) and not self.session.attached:
                 self._output.move_to(Path(event.run_dir) / "engine.log")
         self._behind |= bool(events)
-        at_once = any(not isinstance(event, UpdateCompleted) for event in events)
+        at_once = any(not isinstance(event, UpdateCompleted | PhaseChanged) for event in events)
         if self._behind and (self._pace.due(time.monotonic(), time.thread_time()) or at_once):
             self.show_now()
         if self.view.failure and not self._failure_shown:

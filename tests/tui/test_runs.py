@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -15,7 +16,7 @@ from engine.run_admin import TRASH
 from engine.run_directory import NAME_PATTERN, RunDirectory
 from engine.trainer import Trainer
 from tests.tui.runs_folder import NOW, lines, make, note_beside, notes, open_runs, type_into
-from tests.tui.scripted_engine import until
+from tests.tui.scripted_engine import STARTED, ScriptedEngine, until
 from tests.tui.test_faults import HOSTILE
 from vmpo_tui.known import SUGGESTED, environments
 from vmpo_tui.screens.base import RunScreen
@@ -320,6 +321,21 @@ async def test_what_becomes_of_the_run_under_way_is_asked(engine, root):
         await until(pilot, "the end", lambda: engine.app.return_code is not None)
     assert engine.received == [Stop(save=True)]
     assert engine.app.wish == Watch(root / "first")
+
+
+@pytest.mark.usefixtures("root")
+async def test_the_run_under_way_is_listed_wherever_it_lies(tmp_path):
+    make(tmp_path / "elsewhere", "mine", age=5)
+    engine = ScriptedEngine(dataclasses.replace(STARTED, run_dir=str(tmp_path / "elsewhere" / "mine")))
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "training", lambda: engine.app.view.state == "training")
+        await pilot.press("5")
+        screen = await open_runs(pilot, 1)
+        assert screen.query_one(RunTable).run.name == "mine"
+        await pilot.press("enter")
+        await until(pilot, "the dashboard", lambda: not isinstance(engine.app.screen, Runs))
+    engine.stop()
+    assert engine.app.wish is None
 
 
 async def test_settings_of_the_run_under_way_change(engine):

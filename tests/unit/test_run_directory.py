@@ -257,3 +257,16 @@ def test_the_list_reads_again_only_what_has_changed(tmp_path: Path, monkeypatch:
     assert states == {"first": "interrupted", "second": "failed", "third": "interrupted"}
     with RunDirectory(tmp_path / "third").hold():
         assert {run.name: run.state for run in runs.read()}["third"] == "running"
+
+
+def test_a_run_that_lies_elsewhere_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "runs" / "inside", STARTED)
+    make(tmp_path / "elsewhere", STARTED)
+    runs = RunList(tmp_path / "runs")
+    runs.guest = tmp_path / "elsewhere"
+    assert sorted(run.name for run in runs.read()) == ["elsewhere", "inside"]
+    monkeypatch.chdir(tmp_path)
+    runs.guest = Path("runs/inside")
+    assert [run.path for run in runs.read()] == [tmp_path / "runs" / "inside"]
+    runs.guest = tmp_path / "gone"
+    assert [run.name for run in runs.read()] == ["inside"]

@@ -36,7 +36,7 @@ FIRST_LOOK = 60
 
 
 class Runs(RunScreen):
-    """The table of runs under the runs root."""
+    """The table of runs under the runs root, with the one that is shown."""
 
     LABEL = "runs"
     CSS_PATH = "runs.tcss"
@@ -93,8 +93,12 @@ class Runs(RunScreen):
         self._show_runs()
 
     def show_body(self, view: RunView) -> None:
-        """Show a view."""
-        self._view = view
+        """Show a view; its run is listed wherever it lies."""
+        moved, self._view = view.run_dir != self._view.run_dir, view
+        if self._list is not None:
+            self._list.guest = Path(view.run_dir) if view.run_dir else None
+            if moved:
+                self._refresh()
         self._show_keys()
 
     def _show_runs(self) -> None:
