@@ -202,7 +202,10 @@ def by_term_after_a_stop(stand: Stand) -> None:
     if stand.front == "application":
         stand.terminal.wait_for_text("● training")
         assert stand.terminal.attributes() != stand.terminal.attributes_before
-    by_term(stand)
+    stand.send(signal.SIGTERM)
+    assert stand.ended() == 128 + signal.SIGTERM
+    assert_given_back(stand)
+    assert_saved(stand.run)
 
 
 WAYS: dict[str, Callable[[Stand], None]] = {
