@@ -230,12 +230,17 @@ class RunList:
             newest: describe only so many, for a first look that costs the same however many there are.
         """
         paths = self._directories()
-        if self.guest and self.guest.absolute() not in {path.absolute() for path in paths}:
+        if self.guest and self._is_elsewhere(self.guest, paths):
             paths.append(self.guest)
         signatures = {path: _signature(RunDirectory(path)) for path in paths}
         order = sorted(signatures, key=lambda path: signatures[path].modified, reverse=True)
         self._known = {path: self._describe(path, signatures[path]) for path in order[:newest]}
         return [run for _, run in self._known.values() if run is not None]
+
+    @staticmethod
+    def _is_elsewhere(guest: Path, paths: list[Path]) -> bool:
+        # Unlike Path.is_dir, os.path.isdir says no to a name that cannot be one: too long, or with a NUL.
+        return os.path.isdir(guest) and guest.absolute() not in {path.absolute() for path in paths}
 
     def _directories(self) -> list[Path]:
         try:

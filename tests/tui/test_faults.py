@@ -131,6 +131,7 @@ async def test_text_from_outside_is_shown_not_obeyed(text):
             await pilot.press(key)
             await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
             engine.app.show_now()
+            await engine.app.workers.wait_for_complete()
             await pilot.pause()
             assert unsafe(engine) == []
         engine.say(events.RunFailed(text, text, text, 1, 1, checkpoint=text))
