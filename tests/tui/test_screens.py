@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
+from textual.dom import DOMNode
 from textual.widgets import Input, RichLog
 
 from tests.tui.scripted_engine import shown, until
@@ -38,6 +41,34 @@ async def test_a_click_on_a_tab_switches(engine, size):
             place = engine.app.screen.query_one(ScreenTabs).text.index(f" {key} ")
             await pilot.click(ScreenTabs, offset=(place + 2, 0))
             await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
+
+
+def removed() -> list[DOMNode]:
+    """Widgets that are in memory, but not on any screen."""
+    gc.unfreeze()  # what the application froze is not listed otherwise
+    gc.collect()
+    return [node for node in gc.get_objects() if issubclass(type(node), DOMNode) and not node.is_attached]
+
+
+async def test_looking_around_leaves_nothing_in_memory(engine):
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "the start", lambda: engine.app.view.state != "starting")
+
+        async def look_around() -> None:
+            for key, label in (*TABS, TABS[0]):
+                engine.update()
+                await pilot.press(key)
+                await until(
+                    pilot, label, lambda label=label: label == getattr(engine.app.screen, "LABEL", "")
+                )
+                await shown(pilot, "FooterKey")
+                await pilot.press("question_mark", "escape", "slash", "escape")
+
+        await look_around()
+        before = removed()  # kept, or another node might come to lie in the same place
+        known = {id(node) for node in before}
+        await look_around()
+        await until(pilot, "no more than that", lambda: {id(node) for node in removed()} <= known)
 
 
 async def test_a_dialog_keeps_the_digits_to_itself(engine):

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from vmpo_tui.run_view import RunView
+from vmpo_tui.widgets.footer import KeyFooter
 from vmpo_tui.widgets.hint import HintLine
 from vmpo_tui.widgets.numbers import KeyLine, Numbers
 from vmpo_tui.widgets.status import StatusBar
@@ -75,7 +75,7 @@ class RunScreen(Screen[None]):
         yield from self.compose_body()
         yield HintLine(self.key("run.dismiss_hint", "h"))
         yield Numbers()
-        yield Footer(show_command_palette=False)
+        yield KeyFooter(show_command_palette=False)
         keys = [(self.key(f"run.{action}", key), action, does) for key, action, does in IN_LITTLE_ROOM]
         yield KeyLine(tuple(keys))
 
