@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vmpo_tui.app import VmpoApp
+from vmpo_tui.keys import RUN_BINDINGS
 
 REFUSAL = "read-only: this viewer does not steer the run"
+REFUSED = {"toggle_pause", "evaluate", "checkpoint", "step_once", "parameters"}
+"""Actions that say so, and that the footer does not offer."""
 
 
 class SpectatorApp(VmpoApp):
     """Refuses the keys that steer; its source (`following.Spectator`) sends nothing in any case."""
 
     READ_ONLY = True
+    BINDINGS = [
+        *(replace(binding, show=False) for binding in RUN_BINDINGS if binding.action in REFUSED),
+        *(replace(binding, description="leave") for binding in RUN_BINDINGS if binding.action == "stop"),
+    ]
 
     def on_mount(self) -> None:
         """Say what this is."""

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input
+from textual.widgets._footer import FooterKey
 
 from engine import commands
 from engine.events import PhaseChanged, Warned
 from engine.recording import save_recording
 from engine.sinks.jsonl import event_row
 from tests.recordings import record
-from tests.tui.scripted_engine import until
+from tests.tui.scripted_engine import shown, until
 from tests.unit.test_following import Written
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.control import ControlServer
@@ -20,6 +21,7 @@ from vmpo_tui.following import Follower, Spectator
 from vmpo_tui.screens.parameters import Parameters
 from vmpo_tui.spectator import REFUSAL, SpectatorApp
 from vmpo_tui.widgets.field import Field
+from vmpo_tui.widgets.numbers import KeyLine
 from vmpo_tui.widgets.robot import RobotView
 
 STEERING = ("space", "e", "c", "n", "p")
@@ -56,6 +58,17 @@ async def test_keys_that_steer_are_refused_with_a_message(written):
         await pilot.press("q")
     assert app.return_value == 0
     assert written.received == []
+
+
+async def test_no_key_that_steers_is_offered(written):
+    app = SpectatorApp(Spectator(written.directory.path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await shown(pilot, "FooterKey")
+        offered = {key.action: key.description for key in app.screen.query(FooterKey)}
+        assert offered == {"freeze": "freeze", "help": "help", "stop": "leave"}
+        await pilot.resize_terminal(50, 14)
+        await shown(pilot, "KeyLine")
+        assert app.screen.query_one(KeyLine).text.split() == ["q", "leave", "?", "help", "f", "freeze"]
 
 
 async def test_the_same_keys_steer_where_that_is_allowed(written):

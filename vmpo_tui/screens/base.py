@@ -39,6 +39,8 @@ IN_LITTLE_ROOM = (
     ("c", "checkpoint", "save"),
 )
 """Usual key, action and word of the keys that a narrow screen names, the most important first."""
+WHERE_ONE_WATCHES = (("q", "stop", "leave"), ("?", "help", "help"), ("f", "freeze", "freeze"))
+"""The same for those who do not steer."""
 
 
 class RunScreen(Screen[None]):
@@ -76,8 +78,8 @@ class RunScreen(Screen[None]):
         yield HintLine(self.key("run.dismiss_hint", "h"))
         yield Numbers()
         yield KeyFooter(show_command_palette=False)
-        keys = [(self.key(f"run.{action}", key), action, does) for key, action, does in IN_LITTLE_ROOM]
-        yield KeyLine(tuple(keys))
+        named = WHERE_ONE_WATCHES if self.read_only else IN_LITTLE_ROOM
+        yield KeyLine(tuple((self.key(f"run.{action}", key), action, does) for key, action, does in named))
 
     def compose_body(self) -> ComposeResult:
         """Yield what is between the tabs and the footer."""
