@@ -47,7 +47,8 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
         return [si(tick) for tick in ticks]
     step, largest = abs(ticks[1] - ticks[0]), max(abs(tick) for tick in ticks)
     if step < 1e-4 or largest >= 1e15:
-        return [f"{tick:.6g}" if tick else "0" for tick in ticks]
+        digits = min(17, max(6, 2 + math.floor(math.log10(largest)) - math.floor(math.log10(step))))
+        return [f"{tick:.{digits}g}" if tick else "0" for tick in ticks]
     prefixes = ((factor, prefix) for factor, prefix in SI_PREFIXES if largest >= max(factor, 1e4))
     factor, prefix = next(prefixes, (1.0, ""))
     decimals = next((count for count in range(9) if _is_whole(step / factor * 10**count)), 9)

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vmpo_tui.plotting import raster
+from vmpo_tui.plotting.composition import value_axis
 from vmpo_tui.plotting.markers import ASCII, BRAILLE, MARKERS, texts
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.raster import Window
@@ -155,6 +156,17 @@ def test_ticks_are_round():
 def test_a_constant_has_room_above_and_below(value):
     low, high = raster.padded_range(value, value)
     assert low < value < high
+
+
+def test_what_is_as_good_as_constant_is_drawn_flat():
+    assert raster.padded_range(0.099999, 0.100001) == pytest.approx((0.09, 0.11), rel=0.01)
+    assert raster.padded_range(0.099, 0.101) == pytest.approx((0.09892, 0.10108))
+
+
+def test_labels_that_an_axis_has_no_room_for_say_how_far_values_are_above_the_lowest():
+    axis = value_axis(raster.Window(0.0, 1.0, 0.099985, 0.100005), 9)
+    labels = [line[:-1].strip() for line in axis if line.strip("│ ")]
+    assert labels == ["+1e-05", "+5e-06", "0.09999"]
 
 
 def test_a_range_that_is_not_finite_is_replaced():

@@ -15,7 +15,7 @@ from vmpo_tui.plotting.markers import BRAILLE, Codes, Marker, texts
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import LINEAR, Scale
-from vmpo_tui.plotting.ticks import Tick, linear_ticks, spaced
+from vmpo_tui.plotting.ticks import Tick, linear_ticks, spaced, within
 
 LABEL_WIDTH = 8
 """Columns of the value axis with its line."""
@@ -218,11 +218,15 @@ def _spans(codes: Codes, owner: Owners, styles: Sequence[str]) -> list[list[Span
 def value_axis(window: Window, height: int, scale: Scale = LINEAR, marker: Marker = BRAILLE) -> list[str]:
     """Return the axis of values, a text of `LABEL_WIDTH` for each line."""
     line, tick, _ = marker.axis
-    labels = [" " * (LABEL_WIDTH - 1) + line] * height
-    for place, label in scale.ticks(window.bottom, window.top, max(2, height // 3)):
+    room = LABEL_WIDTH - 1
+    labels = [" " * room + line] * height
+    entries = scale.ticks(window.bottom, window.top, max(2, height // 3))
+    places = [place for place, _ in entries]
+    fitting = within(room, [label for _, label in entries], scale.inverse(np.array(places)).tolist())
+    for place, label in zip(places, fitting, strict=True):
         row = int((window.top - place) * height / (window.top - window.bottom))
         if 0 <= row < height:
-            labels[row] = f"{label:>{LABEL_WIDTH - 1}.{LABEL_WIDTH - 1}}{tick}"
+            labels[row] = f"{label:>{room}.{room}}{tick}"
     return labels
 
 

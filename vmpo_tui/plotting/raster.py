@@ -127,12 +127,16 @@ def curve(
     return fill(low, high, window.bottom, window.top, rows)
 
 
+FLAT = 1e-3
+"""Values whose differences are a smaller share of them than this are drawn as the constant they nearly are."""
+
+
 def padded_range(low: float, high: float) -> tuple[float, float]:
-    """A range to draw [low, high] in: some air around it, and never empty."""
+    """A range to draw [low, high] in: some air around it, never empty; what is as good as constant is flat."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0
-    span = high - low
-    if span <= 1e-12 * max(abs(low), abs(high), 1e-300):
-        margin = max(abs(low) * 0.1, 1e-9) if low else 1.0
+    span, size = high - low, max(abs(low), abs(high))
+    if span <= FLAT * size or not size:
+        margin = max(size * 0.1, 1e-9) if size else 1.0
         return low - margin, high + margin
     return low - 0.04 * span, high + 0.04 * span

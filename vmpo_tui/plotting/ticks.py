@@ -53,6 +53,13 @@ def plain_label(value: float) -> str:
     return si(value) if 1e3 <= abs(value) < 1e15 else f"{value:.3g}"
 
 
+def within(room: int, labels: Sequence[str], values: Sequence[float]) -> Sequence[str]:
+    """Return labels that fit; where one would not, what each value is above the first one."""
+    if all(len(label) <= room for label in labels):
+        return labels
+    return [labels[0], *(f"+{plain_label(value - values[0])}" for value in values[1:])]
+
+
 def spaced(entries: Sequence[Tick], low: float, high: float, width: int) -> list[tuple[int, int, str]]:
     """Lay labels out on a line of ``width`` columns, each centred on its place, none touching another.
 
