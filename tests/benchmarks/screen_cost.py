@@ -88,7 +88,7 @@ def headless(env_id: str, run_dir: Path) -> int:
 
 
 def on_screen(env_id: str, run_dir: Path) -> int:
-    """Start `vmpo-tui` as on a new machine in a pseudo-terminal of 200x50 that is read; return its process."""
+    """Start `vmpo-tui` as on a new machine in a terminal of 200x50 that is read; return its process."""
     desk = run_dir.with_name("desk")  # or it would show the screen that was left last
     env = os.environ | {"TERM": "xterm-256color", "XDG_STATE_HOME": str(desk), "XDG_CONFIG_HOME": str(desk)}
     code = f"import sys; sys.argv[1:] = {[env_id, '--steps', '1000M', '--run-dir', str(run_dir)]!r}\n"

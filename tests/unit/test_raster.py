@@ -164,9 +164,8 @@ def test_what_is_as_good_as_constant_is_drawn_flat():
 
 
 def test_labels_that_an_axis_has_no_room_for_say_how_far_values_are_above_the_lowest():
-    axis = value_axis(raster.Window(0.0, 1.0, 0.099985, 0.100005), 9)
-    labels = [line[:-1].strip() for line in axis if line.strip("│ ")]
-    assert labels == ["+1e-05", "+5e-06", "0.09999"]
+    axis = value_axis(Window(0.0, 1.0, 0.0999985, 0.1000005), 9)
+    assert [line[:-1].strip() for line in axis if line.strip("│ ")] == ["+1e-06", "0.09999"]
 
 
 def test_a_range_that_is_not_finite_is_replaced():

@@ -128,11 +128,11 @@ def curve(
 
 
 FLAT = 1e-3
-"""Values whose differences are a smaller share of them than this are drawn as the constant they nearly are."""
+"""Values that differ by a smaller share of them than this are drawn as the constant they nearly are."""
 
 
 def padded_range(low: float, high: float) -> tuple[float, float]:
-    """A range to draw [low, high] in: some air around it, never empty; what is as good as constant is flat."""
+    """A range to draw [low, high] in: some air around it, never empty, and flat what is as good as constant."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0
     span, size = high - low, max(abs(low), abs(high))
