@@ -132,7 +132,7 @@ FLAT = 1e-3
 
 
 def padded_range(low: float, high: float) -> tuple[float, float]:
-    """A range to draw [low, high] in: with some air around it, never empty; what is nearly constant is flat."""
+    """A range to draw [low, high] in: with some air around it, never empty; flat what is nearly so."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return 0.0, 1.0
     span, size = high - low, max(abs(low), abs(high))
