@@ -46,6 +46,8 @@ class Stop(Command):
 
     save: bool = True
     """Whether to write the `last` checkpoint first."""
+    hand_over: bool = False
+    """Whether another process is to go on from there."""
 
 
 @dataclass(frozen=True, slots=True)

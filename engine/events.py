@@ -152,7 +152,8 @@ class RunFinished(Event):
     """The run ended in order; nothing follows."""
 
     reason: str
-    """completed (reached its target), stopped (by the user, saved) or discarded (by the user, not saved)."""
+    """completed (reached its target), stopped (by the user, saved), discarded (by the user, not saved) or
+    handed over (saved for another process that goes on)."""
     env_steps: int
     updates: int
     seconds: float

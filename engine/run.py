@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -47,29 +46,12 @@ from engine.recorder import Recorder
 from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, split
+from engine.summary import RunSummary
 from engine.training import Training
 
 PAUSED_POLL_SECONDS = 0.5
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
 """From a checkpoint that could not be written to the next attempt: first, and at most after doubling."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """How a run ended."""
-
-    run_dir: Path
-    reason: str
-    """completed, stopped or discarded."""
-    env_steps: int
-    updates: int
-    seconds: float
-    final_evaluation: EvaluationCompleted | None
-    """The newest evaluation."""
-    best_return: float | None
-    """Highest mean return of an evaluation."""
-    checkpoint: Path | None
-    """The newest checkpoint."""
 
 
 class Trainer:
@@ -92,7 +74,13 @@ class Trainer:
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
 
     @staticmethod
-    def resume(run_dir: Path, *, total_steps: int | None = None, channel: Channel | None = None) -> Trainer:
+    def resume(
+        run_dir: Path,
+        *,
+        total_steps: int | None = None,
+        channel: Channel | None = None,
+        paused: bool = False,
+    ) -> Trainer:
         """Return a trainer that continues a run from its last checkpoint.
 
         Args:
@@ -100,6 +88,7 @@ class Trainer:
                 on from there.
             total_steps: a new target; None keeps the run's.
             channel: link to a front end.
+            paused: stand still before the first iteration, until told otherwise.
 
         Raises:
             CheckpointError: there is no usable checkpoint.
@@ -109,7 +98,7 @@ class Trainer:
         if total_steps is not None:
             config = config.updated({"run": {"total_steps": total_steps}})
         trainer = Trainer(config, channel=channel)
-        trainer._resumed_from = checkpoint
+        trainer._resumed_from, trainer._paused = checkpoint, paused
         return trainer
 
     def run(self, run_dir: Path) -> RunSummary:
@@ -167,6 +156,9 @@ class Trainer:
         for reason in inexact:
             self._recorder.emit(Warned(f"resume is not exact: {reason}"))
         self._recorder.emit(PhaseChanged("training"))
+        if self._paused:
+            self._recorder.emit(RunPaused(training.env_steps, training.updates))
+            self._obey()
 
     def _restore(self, checkpoint: Checkpoint) -> list[str]:
         """Continue from a checkpoint; return why this is not exact, one reason each."""
@@ -364,7 +356,8 @@ class Trainer:
         training = self._training
         reason = "completed"
         if self._stop is not None:
-            reason = "stopped" if self._stop.save else "discarded"
+            saved = "handed over" if self._stop.hand_over else "stopped"
+            reason = saved if self._stop.save else "discarded"
         if reason != "discarded" and (problem := self._save()):
             raise EngineError(f"the run is {reason} but not saved: {problem}")
         checkpoint = str(self._checkpoint) if self._checkpoint else None
@@ -373,7 +366,7 @@ class Trainer:
         )
         return RunSummary(
             self._directory.path, reason, training.env_steps, training.updates, training.seconds,
-            self._evaluation, self._best_return, self._checkpoint,
+            self._evaluation, self._best_return, self._checkpoint, self._paused,
         )  # fmt: skip
 
     @contextmanager

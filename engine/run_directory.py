@@ -190,7 +190,7 @@ class RunInfo:
     name: str
     path: Path
     state: str
-    """running, paused, finished, stopped, discarded, failed, interrupted or damaged."""
+    """running, paused, finished, stopped, discarded, handed over, failed, interrupted or damaged."""
     env_id: str
     seed: int
     env_steps: int
@@ -391,7 +391,7 @@ def _state(events: list[dict[str, Any]], *, held: bool) -> str:
     match last.get("event"), last.get("reason"):
         case "RunFinished", "completed":
             return "finished"
-        case "RunFinished", ("stopped" | "discarded") as reason:
+        case "RunFinished", ("stopped" | "discarded" | "handed over") as reason:
             return str(reason)
         case "RunFailed", _:
             return "failed"

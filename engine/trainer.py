@@ -12,8 +12,9 @@ from engine.channel import Channel
 from engine.config import Config
 from engine.envs.wrappers import make_env
 from engine.rollout import Rollout
-from engine.run import RunSummary, Trainer
+from engine.run import Trainer
 from engine.scoring import evaluate_checkpoint
+from engine.summary import RunSummary
 
 if TYPE_CHECKING:
     import gymnasium as gym

@@ -129,6 +129,9 @@ class Training:
             metrics["env/restarts"] = float(self.restarts)
         if episodes.returns:
             metrics["train/episode_return_mean"] = sum(episodes.returns) / len(episodes.returns)
+            metrics["train/episode_return_min"] = min(episodes.returns)
+            metrics["train/episode_return_max"] = max(episodes.returns)
+            metrics["train/episodes"] = float(len(episodes.returns))
             metrics["train/episode_length_mean"] = sum(episodes.lengths) / len(episodes.lengths)
         return metrics, episodes
 

@@ -68,7 +68,7 @@ def test_a_run_is_watched_and_steered_from_two_terminals(tmp_path):
             third.press("q")
             third.wait_for_text("leave this run?")
             third.press("s")
-            third.wait_for_text("✔ finished")
+            third.wait_for_text("■ stopped")
             third.press("q")
             assert third.wait_for_exit() == 0
         assert process.wait(timeout=60) == 0

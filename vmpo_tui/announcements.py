@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine import events
-from vmpo_tui.run_view import RunView
+from vmpo_tui.run_view import ENDS, RunView
 from vmpo_tui.text import number, printable, si
 
 MOST_AT_ONCE = 2
@@ -58,8 +58,7 @@ def _saved(view: RunView, event: events.CheckpointSaved) -> Announcement:
 
 
 def _finished(view: RunView, event: events.RunFinished) -> Announcement:
-    texts = {"completed": "target reached", "stopped": "saved and stopped", "discarded": "stopped, not saved"}
-    reason = texts.get(event.reason, printable(event.reason))
+    reason = ENDS.get(event.reason, printable(event.reason))
     score = f", best score {number(view.best)}" if view.best is not None else ""
     return Announcement("end", f"{reason} at {si(event.env_steps)} steps{score}", calls=True)
 

@@ -118,6 +118,8 @@ def send_command(run_dir: Path, command: Command) -> None:
                 connection.connect(address)
             connection.sendall(json.dumps(command_row(command)).encode() + b"\n")
             answer = json.loads(_line(connection))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        raise CheckpointError(f"{run_dir} cannot be steered: no process trains it at the moment") from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{run_dir} cannot be steered: no process answers ({error})") from error
     if "error" in answer:

@@ -37,6 +37,8 @@ SAMPLES, SAMPLES_AT_ONCE = 2048, 64
 """Rows that skimming takes, evenly spread: more than a terminal has dots side by side."""
 LINE_BYTES = 1 << 20
 """A longer line is torn."""
+HAND_OVER_SECONDS = 60.0
+"""That a process may take to go on with a run that another one has left to it."""
 MARK_BYTES = 256
 """Newest bytes read that tell whether the file is still the one that they came from."""
 
@@ -61,6 +63,7 @@ class Follower:
         self._caught_up = False
         self._told = False
         self._over = False
+        self._awaited_until = -math.inf
 
     def start(self) -> None:
         """Nothing to start: reading begins with `drain`."""
@@ -91,6 +94,8 @@ class Follower:
         self._caught_up = time.monotonic() < deadline
         if self._caught_up and not self._over and not self.directory.held():
             found += self._merged(time.monotonic() + SLICE_SECONDS)  # its last words, said since
+            if time.monotonic() < self._awaited_until:
+                return found
             if not any(isinstance(event, RunFinished | RunFailed) for event in found):
                 found.append(Warned("no process trains this run at the moment"))
             self._over = True
@@ -131,7 +136,9 @@ class Follower:
                 self._metrics.take()
                 yield from self._fresh(row)
             elif self._next_event is not None:
-                yield self._taken_event()
+                event, self._next_event = self._next_event, None
+                if not self._hands_over(event):
+                    yield self._told_here(event)
             else:
                 return
 
@@ -145,9 +152,16 @@ class Follower:
             mean = metrics.get("train/episode_return_mean", math.nan)
             yield UpdateCompleted(metrics, () if math.isnan(mean) else (mean,))
 
-    def _taken_event(self) -> Event:
-        event, self._next_event = self._next_event, None
-        assert event is not None
+    def _hands_over(self, event: Event) -> bool:
+        """Whether an event ends a process's part in a run, but not the run: another one is to come."""
+        if isinstance(event, RunFinished) and event.reason == "handed over":
+            self._awaited_until = time.monotonic() + HAND_OVER_SECONDS
+            return True
+        if isinstance(event, RunStarted):
+            self._awaited_until = -math.inf
+        return False
+
+    def _told_here(self, event: Event) -> Event:
         if isinstance(event, RunStarted):
             # What came after the checkpoint is trained again.
             self._updates = min(self._updates, event.updates)

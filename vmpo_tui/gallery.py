@@ -22,8 +22,6 @@ from vmpo_tui.text import number, printable
 
 RETURN = "return"
 """The chart of training episodes and evaluations."""
-RETURN_OF_OTHERS = over_runs.TRAINING
-"""What stands for it in a run that is read from its metrics."""
 GROUPS = ("dual", "kl", "estep", "policy", "value", "loss", "grad", "train", "eval")
 """Groups of metrics in the order of their charts: the algorithm's own first."""
 STYLES = tuple(f"run-{index}" for index in range(1, 7))
@@ -42,19 +40,13 @@ class RunCurves:
 
     def names(self) -> Iterator[str]:
         """Yield the names of the charts that there are."""
-        if len(self.history.episodes) or len(self.history.evaluations):
+        if len(self.history.returns) or len(self.history.evaluations):
             yield RETURN
         yield from (name for name in self.history.metrics if name not in AXES)
 
     def series(self, metric: str) -> Series | None:
-        """Return a metric's curve; that of the return is every episode's, where those are known."""
-        if metric != RETURN:
-            return self.history.metrics.get(metric)
-        return (
-            self.history.episodes
-            if len(self.history.episodes)
-            else self.history.metrics.get(RETURN_OF_OTHERS)
-        )
+        """Return a metric's curve."""
+        return self.history.returns if metric == RETURN else self.history.metrics.get(metric)
 
     def extent(self, axis: str) -> tuple[float, float] | None:
         """Return the first and the last place of the run on an axis."""
@@ -84,7 +76,8 @@ class RunCurves:
         if known != span:  # only what is seen is kept
             average = Smoothed(span)
             self._smoothed[key] = span, average
-        return average.follow(series), average.pyramid
+        counts = self.history.counts.y if key == RETURN else None
+        return average.follow(series, counts), average.pyramid
 
     def place(self, env_steps: float, axis: str) -> float:
         """Return where a step lies on an axis."""
@@ -232,6 +225,8 @@ class Gallery:
             return
         x = run.places(metric, series, look.axis)
         raw = Curve(x, series.y, run.style, pyramid=series.pyramid)
+        if run is self._own and metric == RETURN:
+            yield Curve(x, run.history.lowest.y, "range", upper=run.history.highest.y, faint=True)
         if not look.span:
             yield raw
             return

@@ -6,6 +6,7 @@ an event of a week-long run costs no more than the first one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -16,11 +17,15 @@ from numpy.typing import NDArray
 
 from engine import events
 from vmpo_tui.plotting.pyramid import Pyramid
+from vmpo_tui.plotting.smoothing import Smoothed
 from vmpo_tui.text import number, printable, si
 from vmpo_tui.thinned import Thinned, extremes
 
 LOG_LINES = 1000
 """Newest log lines kept; events.jsonl has them all."""
+RETURN = "train/episode_return_mean"
+SMOOTHED_EPISODES = 20
+"""How many the smoothed training return is about the mean of."""
 CAPACITY, RECENT = 32_768, 4_096
 """Points of a series: at most, and the newest ones that stay as they are."""
 
@@ -90,7 +95,17 @@ class History:
 
     metrics: dict[str, Series] = field(default_factory=dict)
     episodes: Series = field(default_factory=Series)
-    """Raw return of each training episode."""
+    """Raw return of each training episode; of a run read from its files, their mean over each update."""
+    returns: Series = field(default_factory=Series)
+    """Mean return of the training episodes that ended in an update, where any did."""
+    lowest: Series = field(default_factory=Series)
+    """The lowest of them."""
+    highest: Series = field(default_factory=Series)
+    """The highest of them."""
+    counts: Series = field(default_factory=Series)
+    """How many they are."""
+    average: Smoothed = field(default_factory=lambda: Smoothed(SMOOTHED_EPISODES))
+    """Of the returns, over episodes."""
     evaluations: Series = field(default_factory=Series)
     """Mean return of each evaluation."""
     deviations: Series = field(default_factory=Series)
@@ -105,10 +120,21 @@ class History:
             if name not in self.metrics:
                 self.metrics[name] = Series()
             self.metrics[name].append(step, value)
+        mean = metrics.get(RETURN, math.nan)
+        if not math.isnan(mean):
+            self.returns.append(step, mean)
+            self.lowest.append(step, metrics.get("train/episode_return_min", mean))
+            self.highest.append(step, metrics.get("train/episode_return_max", mean))
+            self.counts.append(step, metrics.get("train/episodes", 1.0))
+
+    def smoothed(self) -> NDArray[np.float64]:
+        """Return the training return at every point of `returns`, averaged over episodes [n]."""
+        return self.average.follow(self.returns, self.counts.y)
 
     def truncate_after(self, step: float) -> None:
         """Drop what came after a step that a run was resumed from."""
-        for series in (*self.metrics.values(), self.episodes, self.evaluations, self.deviations):
+        returns = (self.episodes, self.returns, self.lowest, self.highest, self.counts)
+        for series in (*self.metrics.values(), *returns, self.evaluations, self.deviations):
             series.truncate_after(step)
 
 
@@ -137,7 +163,8 @@ class RunView:
     """A run as the screens see it."""
 
     state: str = "starting"
-    """idle (no run), starting, training, evaluating, pausing, paused, stopping, finished or failed."""
+    """idle (no run), starting, training, evaluating, pausing, paused, stopping, finished (its target is
+    reached), stopped (by the user) or failed."""
     phase: str = "starting the engine"
     """In plain words, while the state is starting."""
     held: bool = False
@@ -259,10 +286,9 @@ def _phase(view: RunView, phase: str) -> RunView:
 def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
     metrics = event.metrics
     view.history.record(metrics)
-    episode_return = view.episode_return
     for value in event.episode_returns:
         view.history.episodes.append(metrics["env_steps"], value)
-        episode_return = value if episode_return is None else 0.9 * episode_return + 0.1 * value
+    smoothed = view.history.smoothed()
     if event.inspection is not None and event.inspection.std:
         view.history.sigmas.append(view.env_steps, metrics["env_steps"], event.inspection.std)
     speed = metrics["steps_per_second"]
@@ -274,7 +300,7 @@ def _updated(view: RunView, event: events.UpdateCompleted) -> RunView:
         steps_per_second=0.9 * view.steps_per_second + 0.1 * speed if view.steps_per_second else speed,
         latest=metrics,
         inspection=event.inspection or view.inspection,
-        episode_return=episode_return,
+        episode_return=float(smoothed[-1]) if len(smoothed) else None,
     )
 
 
@@ -319,10 +345,19 @@ def _setting(value: float) -> str:
     return si(value) if abs(value) >= 1000 else f"{value:g}"
 
 
+ENDS = {
+    "completed": "target reached",
+    "stopped": "saved and stopped",
+    "discarded": "stopped, not saved",
+    "handed over": "saved for a process without a screen",
+}
+"""How a run ended, in words."""
+
+
 def _finished(view: RunView, event: events.RunFinished) -> RunView:
-    view = replace(view, state="finished", finish=event, seconds=event.seconds)
-    texts = {"completed": "target reached", "stopped": "saved and stopped", "discarded": "stopped, not saved"}
-    return note(view, f"{texts.get(event.reason, event.reason)} at {si(event.env_steps)} steps", "good")
+    state = "finished" if event.reason == "completed" else "stopped"
+    view = replace(view, state=state, finish=event, seconds=event.seconds)
+    return note(view, f"{ENDS.get(event.reason, event.reason)} at {si(event.env_steps)} steps", "good")
 
 
 def _saved(view: RunView, event: events.CheckpointSaved) -> RunView:

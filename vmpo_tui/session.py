@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.channel import Channel
-    from engine.run import RunSummary
+    from engine.summary import RunSummary
 
 Train = Callable[["Channel"], "RunSummary"]
 """Trains a run to its end over a channel; imports the engine itself, so that the screen comes first."""
-GoOn = Callable[["Path"], None]
-"""Starts a process that goes on with the run in a directory."""
+GoOn = Callable[["Path", bool], None]
+"""Starts a process that goes on with the run in a directory; whether it is to stand still there."""
 
 
 class Past(Protocol):
@@ -158,7 +158,7 @@ class Session:
 
     def detach(self) -> None:
         """Save and stop: another process resumes exactly there, unless a stop is asked for meanwhile."""
-        self.send(Stop())
+        self.send(Stop(hand_over=True))
         self._detached = True
 
     def hand_over(self) -> bool:
@@ -168,8 +168,9 @@ class Session:
         """
         summary = self.summary
         with self._handing_over:
-            if self._detached and self._go_on and summary is not None and summary.reason == "stopped":
-                self._go_on(summary.run_dir)
+            saved = summary is not None and summary.reason in {"stopped", "handed over"}
+            if self._detached and self._go_on and summary is not None and saved:
+                self._go_on(summary.run_dir, summary.paused)
                 self._go_on = None
         return self._detached and self._go_on is None
 

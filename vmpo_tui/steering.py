@@ -24,6 +24,8 @@ class Steering(Shell):
 
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
+        if self._refused():
+            return
         if self.view.held or self.view.state == "pausing":
             self.session.send(commands.Resume())
         else:

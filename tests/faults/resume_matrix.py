@@ -17,8 +17,9 @@ from engine.channel import Channel
 from engine.checkpoint import load_checkpoint
 from engine.config import Config
 from engine.envs.mujoco_batch import SUPPORTED_IDS
-from engine.run import RunSummary, Trainer
+from engine.run import Trainer
 from engine.state_tree import join
+from engine.summary import RunSummary
 from tests.unit.run_script import TINY
 
 ENVS = 4

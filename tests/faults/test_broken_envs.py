@@ -20,7 +20,8 @@ from engine.envs import gymnasium as backend_module
 from engine.envs.gymnasium import episode_seeds
 from engine.errors import EnvironmentFault
 from engine.events import Event, RunFailed, UpdateCompleted, Warned
-from engine.run import RunSummary, Trainer
+from engine.run import Trainer
+from engine.summary import RunSummary
 from engine.training import Training
 from tests.unit.fault_envs import STEP_FAULTS
 from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, ScriptedChannel, rows

@@ -11,7 +11,8 @@ import pytest
 from engine import manifest
 from engine.channel import Channel
 from engine.checkpoint import find_checkpoint
-from engine.run import RunSummary, Trainer
+from engine.run import Trainer
+from engine.summary import RunSummary
 from tests.unit.cli_runner import Runner
 from tests.unit.run_script import PENDULUM, train
 from vmpo_tui.app import VmpoApp

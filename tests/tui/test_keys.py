@@ -207,7 +207,7 @@ async def test_a_run_that_is_over_takes_no_orders_and_is_left_without_a_question
         engine.update(3)
         engine._answer(commands.Stop())
         await until(pilot, "the end of the run", lambda: engine.app.view.over)
-        await says(pilot, "✔ finished")
+        await says(pilot, "■ stopped")
         await pilot.press("e", "c")
         assert engine.received == []
         assert [note.message for note in engine.app._notifications] == ["the run is over"] * 2

@@ -156,7 +156,7 @@ def test_the_return_comes_first_and_counts_of_steps_are_axes_not_charts():
     known = history()
     made.follow(known, ())
     assert made.names() == ["loss/value", "plain"]
-    known.episodes.append(1.0, 3.0)
+    known.returns.append(1.0, 3.0)
     assert made.names() == [RETURN, "loss/value", "plain"]
 
 

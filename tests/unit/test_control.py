@@ -56,7 +56,7 @@ def test_every_command_arrives_as_it_was_sent(server, tmp_path, command):
         (b"{\n", "expected one line"),
         (b"[]\n", "expected an object"),
         (b'{"command": "Explode"}\n', "expected an object"),
-        (b'{"command": "Stop", "save": "no"}\n', "command Stop takes save, not save='no'"),
+        (b'{"command": "Stop", "save": "no"}\n', "command Stop takes save, hand_over, not save='no'"),
         (b'{"command": "Pause", "for": 3}\n', "command Pause takes nothing, not for=3"),
         (b'{"command": "ChangeSetting", "key": 1}\n', "command ChangeSetting takes key, value, not key=1"),
         (b"\xff\xfe\n", "expected one line"),
@@ -94,7 +94,7 @@ def test_a_path_longer_than_a_socket_address(tmp_path):
 def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path):
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / SOCKET))
-    with pytest.raises(CheckpointError, match="no process answers"):
+    with pytest.raises(CheckpointError, match="no process trains it"):
         send_command(tmp_path, commands.Pause())
     received: list[commands.Command] = []
     server = ControlServer(tmp_path, received.append)

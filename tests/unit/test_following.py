@@ -106,6 +106,25 @@ def test_the_end_of_a_run_is_told_by_its_own_words(written):
     assert not follower.running
 
 
+def test_a_run_that_is_handed_over_is_not_over_until_nobody_takes_it(written, monkeypatch):
+    written.start()
+    written.update(1)
+    written.events.write(event_row(RunFinished("handed over", 2048, 1, 1.0)))
+    follower = Follower(written.directory.path)
+    assert seen(follower.drain()) == ["RunStarted", 1]
+    assert follower.running
+    with written.directory.hold():
+        written.start(2048, 1)
+        written.update(2)
+        assert seen(follower.drain()) == ["RunStarted", 2]
+    written.events.write(event_row(RunFinished("handed over", 4096, 2, 1.0)))
+    assert seen(follower.drain()) == []
+    late = following.time.monotonic() + following.HAND_OVER_SECONDS + 1.0
+    monkeypatch.setattr(following.time, "monotonic", lambda: late)
+    assert seen(follower.drain()) == ["Warned"]
+    assert not follower.running
+
+
 def test_a_resumed_run_is_trained_again_from_its_checkpoint(written):
     written.start()
     written.update(1, 2, 3, 4)
@@ -163,7 +182,7 @@ def test_commands_to_a_run_that_nobody_trains(written):
     follower = Follower(written.directory.path)
     follower.send(Pause())
     (answer,) = [event for event in follower.drain() if isinstance(event, Warned)][:1]
-    assert "cannot be steered: no process answers" in answer.message
+    assert "cannot be steered: no process trains it" in answer.message
 
 
 def test_where_there_is_no_run(tmp_path):

@@ -11,10 +11,10 @@ import torch
 
 from engine import manifest
 from engine.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
-from engine.commands import Stop
+from engine.commands import EvaluateNow, Pause, Resume, StepOnce, Stop
 from engine.config import Config
 from engine.errors import CheckpointError
-from engine.events import RunStarted, UpdateCompleted, Warned
+from engine.events import RunPaused, RunStarted, UpdateCompleted, Warned
 from engine.run import Trainer
 from engine.scoring import evaluate_checkpoint
 from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, TIMES, ScriptedChannel, rows, train, without
@@ -62,6 +62,21 @@ def test_a_stopped_run_continues_where_it_was(tmp_path):
     assert (summary.reason, summary.updates) == ("completed", 4)
     straight, stopped = (without(rows(tmp_path / name), *TIMES) for name in ("straight", "stopped"))
     assert stopped == straight
+
+
+def test_a_run_that_is_resumed_paused_stands_still_until_it_is_told_to_go_on(tmp_path):
+    train(PENDULUM, tmp_path / "straight")
+    stop = ScriptedChannel((UpdateCompleted, (Pause(),)), (RunPaused, (Stop(hand_over=True),)))
+    summary = train(PENDULUM, tmp_path / "run", stop)
+    assert (summary.reason, summary.paused, summary.updates) == ("handed over", True, 1)
+    channel = ScriptedChannel((RunPaused, (StepOnce(),)), (RunPaused, (EvaluateNow(), Resume())))
+    Trainer.resume(tmp_path / "run", channel=channel, paused=True).run(tmp_path / "run")
+    told = [kind for kind in channel.kinds if kind not in {"PhaseChanged", "CheckpointSaved"}]
+    assert told[:6] == [
+        "RunStarted", "RunPaused", "UpdateCompleted", "RunPaused", "EvaluationCompleted", "RunResumed",
+    ]  # fmt: skip
+    straight, resumed = (without(rows(tmp_path / name), *TIMES) for name in ("straight", "run"))
+    assert resumed == straight
 
 
 def test_rows_after_the_checkpoint_are_not_repeated(tmp_path):

@@ -65,11 +65,31 @@ def test_updates_fill_the_histories():
     assert view.eta == (1_000_000 - 6144) / view.steps_per_second
 
 
-def test_the_training_return_is_smoothed_over_episodes():
-    metrics = update(1).metrics
-    view = after(events.UpdateCompleted(metrics, (100.0, 200.0)))
-    assert view.episode_return == 0.9 * 100.0 + 0.1 * 200.0
-    assert after(events.UpdateCompleted(metrics), view=view).episode_return == view.episode_return
+def test_the_training_return_is_the_same_whether_episodes_end_one_by_one_or_together():
+    def row(number, count, mean):
+        figures = {"train/episodes": float(count), "train/episode_return_mean": mean}
+        others = {name: value for name, value in update(number).metrics.items() if "/episode" not in name}
+        return events.UpdateCompleted({**others, **figures})
+
+    together = after(row(1, 1, 50.0), row(2, 3, 100.0), row(3, 2, -10.0))
+    singly = after(row(1, 1, 50.0), *(row(2, 1, 100.0),) * 3, *(row(3, 1, -10.0),) * 2)
+    assert together.episode_return == pytest.approx(singly.episode_return)
+    assert len(together.history.returns) == 3
+    nothing = {name: value for name, value in update(4).metrics.items() if "/episode" not in name}
+    assert after(events.UpdateCompleted(nothing), view=together).episode_return == together.episode_return
+
+
+def test_what_a_run_shows_of_its_episodes_is_in_its_files():
+    view = after(STARTED, update(1), update(2))
+    read_back = [event_from_metrics for event_from_metrics in (update(1).metrics, update(2).metrics)]
+    attached = after(STARTED, *(events.UpdateCompleted(metrics) for metrics in read_back))
+    for name in ("returns", "lowest", "highest", "counts"):
+        live, read = getattr(view.history, name), getattr(attached.history, name)
+        assert list(live.x) == list(read.x)
+        assert list(live.y) == list(read.y)
+    assert view.episode_return == attached.episode_return
+    low, high = sorted(update(2).episode_returns)
+    assert (view.history.lowest.y[-1], view.history.highest.y[-1]) == (low, high)
 
 
 def test_evaluations_keep_the_newest_and_the_best():

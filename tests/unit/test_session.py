@@ -13,7 +13,7 @@ import pytest
 from engine.channel import Channel
 from engine.commands import EvaluateNow, Stop
 from engine.events import RunFailed, Warned
-from engine.run import RunSummary
+from engine.summary import RunSummary
 from vmpo_tui.session import Session
 
 ROOT = Path(__file__).parents[2]
@@ -69,30 +69,33 @@ def test_a_session_never_started_is_over():
     assert Session(lambda channel: None).join(timeout=0.0)  # type: ignore[arg-type, return-value]
 
 
-def stopped(run_dir: Path, reason: str = "stopped") -> Callable[[Channel], RunSummary]:
+def stopped(
+    run_dir: Path, reason: str = "handed over", *, paused: bool = False
+) -> Callable[[Channel], RunSummary]:
     """Train until the first command."""
 
     def train(channel: Channel) -> RunSummary:
         channel.receive(timeout=10.0)
-        return RunSummary(run_dir, reason, 16, 1, 1.0, None, None, None)
+        return RunSummary(run_dir, reason, 16, 1, 1.0, None, None, None, paused)
 
     return train
 
 
-def test_a_run_that_is_left_is_handed_over_once(tmp_path):
-    handed: list[Path] = []
-    session = Session(stopped(tmp_path), handed.append)
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_run_that_is_left_is_handed_over_once_as_it_stood(tmp_path, paused):
+    handed: list[tuple[Path, bool]] = []
+    session = Session(stopped(tmp_path, paused=paused), lambda *how: handed.append(how))
     session.start()
     session.detach()
     assert session.join(timeout=10.0)
     assert session.hand_over()
     assert session.hand_over()
-    assert handed == [tmp_path]
+    assert handed == [(tmp_path, paused)]
 
 
 def test_a_stop_after_all_is_a_stop(tmp_path):
-    handed: list[Path] = []
-    session = Session(stopped(tmp_path), handed.append)
+    handed: list[tuple[Path, bool]] = []
+    session = Session(stopped(tmp_path), lambda *how: handed.append(how))
     session.start()
     session.detach()
     session.send(Stop())
@@ -102,8 +105,8 @@ def test_a_stop_after_all_is_a_stop(tmp_path):
 
 
 def test_a_run_that_is_over_is_not_handed_over(tmp_path):
-    handed: list[Path] = []
-    session = Session(stopped(tmp_path, "completed"), handed.append)
+    handed: list[tuple[Path, bool]] = []
+    session = Session(stopped(tmp_path, "completed"), lambda *how: handed.append(how))
     session.start()
     session.detach()
     assert session.join(timeout=10.0)
@@ -118,7 +121,7 @@ from pathlib import Path
 from tests.unit.test_session import stopped
 from vmpo_tui.session import Session
 path = Path({str(tmp_path)!r})
-session = Session(stopped(path), lambda run_dir: (run_dir / "handed").touch())
+session = Session(stopped(path), lambda run_dir, paused: (run_dir / "handed").touch())
 session.start()
 session.detach()
 session.end_process_when_over(129, grace=0.0)

@@ -46,15 +46,17 @@ def watch(run: str, *, read_only: bool = False) -> int:
     return open_screens(wish)
 
 
-def go_on_without_a_screen(run_dir: Path) -> None:
+def go_on_without_a_screen(run_dir: Path, paused: bool = False) -> None:
     """Resume a run in a process of a session of its own, which no terminal's end concerns.
 
-    It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe.
+    It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe. A run that
+    was paused stays so, until somebody attaches and lets it go on.
     """
     from engine.run_directory import RunDirectory
     from vmpo_tui.cli.headless import display_path
 
     command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), "--no-progress"]
+    command += ["--paused"] if paused else []
     with RunDirectory(run_dir).log.open("ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -62,6 +64,7 @@ def go_on_without_a_screen(run_dir: Path) -> None:
     process.returncode = 0  # it outlives this one on purpose: nobody waits for it
     where = display_path(run_dir)
     try:
-        typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+        what = "holds, paused," if paused else "goes on with"
+        typer.echo(f"detached: process {process.pid} {what} {where}\n  watch  vmpo attach {where}")
     except OSError:  # the terminal was closed
         abandon_output()

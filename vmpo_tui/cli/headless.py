@@ -143,7 +143,7 @@ def summary_text(summary: RunSummary, env_id: str) -> str:
         score += f" (best {summary.best_return:.1f})"
     where = display_path(summary.run_dir)
     following = f"vmpo eval {where}"
-    if summary.reason == "stopped":
+    if summary.reason in {"stopped", "handed over"}:
         following = f"vmpo resume {where}"
     elif summary.reason == "completed":
         following += f"   or   vmpo resume {where} --steps {2 * summary.env_steps}"
@@ -154,7 +154,8 @@ def summary_text(summary: RunSummary, env_id: str) -> str:
         ("run", where),
         ("next", following),
     ]
-    return "\n".join([f"{summary.reason}: {env_id}", *(f"  {name:<7}{value}" for name, value in rows)])
+    how = "stopped" if summary.reason == "handed over" else summary.reason  # nobody has taken it
+    return "\n".join([f"{how}: {env_id}", *(f"  {name:<7}{value}" for name, value in rows)])
 
 
 def display_path(path: Path) -> str:

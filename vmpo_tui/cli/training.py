@@ -69,6 +69,9 @@ def resume(
             help="New target, counted from the run's beginning.",
         ),
     ] = None,
+    paused: Annotated[
+        bool, typer.Option("--paused", help="Stand still there until `vmpo attach RUN` lets it go on.")
+    ] = False,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
@@ -80,7 +83,7 @@ def resume(
     from vmpo_tui.cli.headless import run_headless
 
     code = run_headless(
-        lambda channel: Trainer.resume(start, total_steps=steps, channel=channel),
+        lambda channel: Trainer.resume(start, total_steps=steps, channel=channel, paused=paused),
         run_of(start),
         progress=progress,
         as_json=as_json,

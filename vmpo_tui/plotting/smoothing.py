@@ -38,23 +38,38 @@ class Smoothed:
         self._carry = np.zeros((2, 1))
         self.pyramid = Pyramid()
 
-    def follow(self, curve: Growing) -> Floats:
-        """Return the average at every point of a growing curve [n]; for one that was cut it begins anew."""
+    def follow(self, curve: Growing, counts: Floats | None = None) -> Floats:
+        """Return the average at every point of a growing curve [n]; for one that was cut it begins anew.
+
+        Args:
+            curve: what to average.
+            counts: how many values each point is the mean of [n]; None where it is one.
+        """
         if curve.pyramid is not self._source:
             self._source = curve.pyramid
             self._begin()
-        y = curve.y
-        fresh = y[len(self._values) :]
+        known = len(self._values)
+        fresh = curve.y[known:]
         if len(fresh):
             present = np.isfinite(fresh)
             sums = np.stack([np.where(present, fresh, 0.0), present.astype(np.float64)])
-            sums[:, :1] += self._decay * self._carry
-            decayed_sums(sums, self._decay)
+            if counts is None:
+                sums[:, :1] += self._decay * self._carry
+                decayed_sums(sums, self._decay)
+            else:
+                self._add_means(sums, counts[known:])
             self._carry = sums[:, -1:].copy()
             with np.errstate(invalid="ignore"):
                 self._values.extend(np.where(present, sums[0] / sums[1], np.nan)[None])
         average: Floats = self._values.values[0]
         return average
+
+    def _add_means(self, sums: Floats, counts: Floats) -> None:
+        """Replace each column by the decayed sums as if its values had come one by one, all equal."""
+        carry = self._carry[:, 0]
+        for column, decay in enumerate((self._decay**counts).tolist()):
+            carry = decay * carry + (1.0 - decay) / (1.0 - self._decay) * sums[:, column]
+            sums[:, column] = carry
 
 
 def decayed_sums(values: Floats, decay: float) -> None:

@@ -24,6 +24,7 @@ INK, FAINT, GRID = "#1f2328", "#6e7781", "#e6e9ed"
 COLOURS: Mapping[str, str] = {
     "own": "#0a66c2",
     "raw": "#9cc4ea",
+    "range": "#dbe9f7",
     "evaluation": "#d97706",
     "median": "#15803d",
     "band": "#cdeed8",

@@ -7,7 +7,6 @@ from textual.containers import Grid, Horizontal, Vertical
 
 from vmpo_tui.diagnosis import Diagnosis, Severity
 from vmpo_tui.gallery import RETURN
-from vmpo_tui.plotting.smoothing import Smoothed
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.widgets.chart import Chart, Curve
@@ -23,9 +22,7 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("KL Σ", ("kl/covariance",)),
     ("E-step", ("estep/kl",)),
 )
-LEGEND = "[$primary 60%]─[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
-SMOOTHED_EPISODES = 20
-"""How many the smoothed return is about the mean of."""
+LEGEND = "[$primary 40%]▒[/] training episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
 
 
 class Dashboard(RunScreen):
@@ -36,7 +33,6 @@ class Dashboard(RunScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._smooth = Smoothed(SMOOTHED_EPISODES)
         self._diagnosis = Diagnosis()
 
     def compose_body(self) -> ComposeResult:
@@ -88,10 +84,10 @@ class Dashboard(RunScreen):
 
     def _show_returns(self, view: RunView) -> None:
         history = view.history
-        episodes = history.episodes
+        x = history.returns.x
         curves = (
-            Curve(episodes.x, episodes.y, "chart--raw", pyramid=episodes.pyramid, faint=True),
-            Curve(episodes.x, self._smooth.follow(episodes), "chart--smooth", pyramid=self._smooth.pyramid),
+            Curve(x, history.lowest.y, "chart--raw", upper=history.highest.y, faint=True),
+            Curve(x, history.smoothed(), "chart--smooth", pyramid=history.average.pyramid),
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)

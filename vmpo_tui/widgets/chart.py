@@ -26,7 +26,7 @@ class Chart(Lines):
     DEFAULT_CSS = """
     Chart { height: 1fr; }
     Chart .chart--axis { color: $text-muted; }
-    Chart .chart--raw { color: $primary 60%; }
+    Chart .chart--raw { color: $primary 40%; }
     Chart .chart--smooth { color: $primary; text-style: bold; }
     Chart .chart--evaluation { color: $warning; text-style: bold; }
     Chart .chart--marker { color: $accent 60%; }

@@ -22,6 +22,7 @@ STYLES = {
     "empty": "$text-muted",
     "own": "$primary",
     "raw": "$primary 65%",
+    "range": "$primary 40%",
     "evaluation": "$warning",
     "median": "$success",
     "band": "$success 40%",

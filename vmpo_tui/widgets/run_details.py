@@ -14,6 +14,7 @@ MEANINGS = {
     "finished": "it has reached its target: {resume} goes on to a higher one",
     "stopped": "it was stopped and saved: {resume} goes on exactly there",
     "discarded": "it was stopped without saving: {resume} goes on from its last checkpoint",
+    "handed over": "a process without a screen is about to take it over; if none does, {resume} goes on",
     "failed": "it failed, {open} shows why: {resume} goes on from its last checkpoint",
     "interrupted": "its process died without a word: {resume} goes on from its last checkpoint",
     "damaged": "it cannot be shown or go on",

@@ -22,6 +22,7 @@ STATES: dict[str, tuple[str, str]] = {
     "finished": ("✔", "done"),
     "stopped": ("■", "plain"),
     "discarded": ("□", "plain"),
+    "handed over": ("◍", "going"),
     "failed": ("✖", "failed"),
     "interrupted": ("◌", "held"),
     "damaged": ("!", "failed"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from rich.cells import cell_len, set_cell_size
 
 from vmpo_tui.run_view import RunView
-from vmpo_tui.text import duration, number, si
+from vmpo_tui.text import duration, number, printable, si
 from vmpo_tui.widgets.lines import Lines, Span
 
 SYMBOLS = {
@@ -17,10 +19,17 @@ SYMBOLS = {
     "paused": "⏸",
     "stopping": "◍",
     "finished": "✔",
+    "stopped": "■",
     "failed": "✖",
 }
-
-
+LOOKS = {
+    "training": "going",
+    "evaluating": "going",
+    "finished": "done",
+    "stopped": "done",
+    "failed": "failed",
+}
+"""Colour of each state; of the others, training stands still."""
 IDLE = "no run is shown yet   {new} trains a new one   {open} opens one"
 
 
@@ -83,13 +92,15 @@ class StatusBar(Lines):
 
     def _what(self) -> list[Span]:
         view = self._view
-        look = {"training": "going", "evaluating": "going", "finished": "done", "failed": "failed"}
+        look = LOOKS.get(view.state, "held")
         state = view.phase if view.state == "starting" else view.state
         state += "..." if view.state in {"starting", "pausing", "stopping"} else ""
-        spans = [(f"{SYMBOLS[view.state]} {state}", f"status--{look.get(view.state, 'held')}")]
+        spans = [(f"{SYMBOLS[view.state]} {state}", f"status--{look}")]
         if self._frozen:
             spans.append(("  display frozen", "status--held"))
         spans.append((f"  {view.env_id}", "status--strong"))
+        if view.run_dir:
+            spans.append((f"  {printable(PurePath(view.run_dir).name)}", "status--muted"))
         if restarts := int(view.latest.get("env/restarts", 0)):
             spans.append((f"  {restarts:,} env {'restart' if restarts == 1 else 'restarts'}", "status--held"))
         if view.backend:
