@@ -16,7 +16,7 @@ from vmpo_tui import run_view
 from vmpo_tui.desk import Desk
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
-from vmpo_tui.screens import SCREENS, TABS, RunScreen
+from vmpo_tui.screens import SCREENS, TABS, VIEWS, RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dialogs import (
     ChoiceDialog,
@@ -61,7 +61,7 @@ class VmpoApp(Steering):
         for kind in SCREENS:
             self.install_screen(screen := kind(), kind.LABEL)
             self.restore(screen)
-        self.push_screen(Runs.LABEL if self.view.state == "idle" else self.desk.screen_among(TABS))
+        self.push_screen(Runs.LABEL if self.view.state == "idle" else self.desk.screen_among(VIEWS))
         if self.desk.complaint:
             self.complain(self.desk.complaint)
         self.call_after_refresh(self.session.start)

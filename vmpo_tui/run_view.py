@@ -383,6 +383,9 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
         replace(view, state="training", held=False), "training goes on"
     ),
     events.SettingChanged: _changed,
+    events.RunForked: lambda view, event: note(
+        view, f"branched off from {event.parent} at {si(event.env_steps)} steps", "good"
+    ),
     events.Warned: lambda view, event: note(view, event.message, "warning"),
     events.RunFinished: _finished,
     events.RunFailed: _failed,
