@@ -71,7 +71,7 @@ class Desk:
         return self.settings.theme or chosen or "dark"
 
     def screen_among(self, tabs: Sequence[tuple[str, str]]) -> str:
-        """Return the label of the screen to begin with: the one that was left if it is there, else the first."""
+        """Return the label of the screen to begin with: the one that was left, else the first."""
         labels = [label for _, label in tabs]
         return self.memory.screen if self.memory.screen in labels else labels[0]
 

@@ -47,6 +47,7 @@ class Chart(Lines):
         self._curves: tuple[Curve, ...] = ()
         self._markers: tuple[float, ...] = ()
         self._x_end: float | None = None
+        self._heights: tuple[float, float] | None = None
         self.metric = ""
         """What a click shows on the charts screen; empty for nothing."""
 
@@ -56,7 +57,11 @@ class Chart(Lines):
             await self.run_action(f"app.show_metric({self.metric!r})")
 
     def show(
-        self, curves: tuple[Curve, ...], x_end: float | None = None, markers: tuple[float, ...] = ()
+        self,
+        curves: tuple[Curve, ...],
+        x_end: float | None = None,
+        markers: tuple[float, ...] = (),
+        heights: tuple[float, float] | None = None,
     ) -> None:
         """Draw these curves from now on.
 
@@ -64,8 +69,9 @@ class Chart(Lines):
             curves: in drawing order; their styles are component classes of the chart.
             x_end: right end of the axis; None ends it with the data.
             markers: steps at which somebody changed something.
+            heights: lowest and highest value to have room for; None for those that there are.
         """
-        self._curves, self._x_end, self._markers = curves, x_end, markers
+        self._curves, self._x_end, self._markers, self._heights = curves, x_end, markers, heights
         self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
@@ -80,6 +86,6 @@ class Chart(Lines):
 
     def _window(self) -> raster.Window:
         left, right, low, high = bounds(self._curves, self._scale)
-        bottom, top = raster.padded_range(low, high)
+        bottom, top = raster.padded_range(*(self._heights or (low, high)))
         left = 0.0 if self._x_end is not None or not np.isfinite(left) else left
         return raster.Window(left, max(self._x_end or right, left + 1.0), bottom, top)
