@@ -227,7 +227,7 @@ class RunView:
 
 def request_pause(view: RunView) -> RunView:
     """Say that a pause was asked for; the engine confirms it."""
-    return replace(view, state="pausing") if view.state in {"training", "evaluating"} else view
+    return replace(view, state="pausing") if view.state in {"starting", "training", "evaluating"} else view
 
 
 def request_stop(view: RunView) -> RunView:
