@@ -9,27 +9,13 @@ import pytest
 from textual.widgets import Static
 
 from engine import commands, events
+from tests.hostile import HOSTILE
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, until, update
 from vmpo_tui.screens.base import TABS
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import FailureDialog
 from vmpo_tui.text import printable
 from vmpo_tui.widgets.chart import Chart
-
-HOSTILE = [
-    "\x1b[2J\x1b]0;title\x07",
-    "[bold red]markup[/] [/x] [@click=app.quit]x[/]",
-    "a\x00b\rc\nd\te",
-    "\u202egnp.exe",
-    "x" * 10_000,
-    "\ud800 lone surrogate",
-    "first\nsecond\u2028third",
-    "\x9b31m\x9d0;title\x9c",
-    "\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\",
-    "\u2066isolate\u2069\u200b\ufeff",
-    "[/x] [ [[ ]] \\[",
-    "back\b\b\b\b\x7f",
-]
 
 
 async def test_an_engine_error_is_shown_and_the_screen_lives_on(engine):

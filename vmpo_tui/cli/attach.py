@@ -11,6 +11,7 @@ import typer
 
 from vmpo_tui.cli import options
 from vmpo_tui.cli.entry import abandon_output
+from vmpo_tui.cli.output import write_lines
 
 
 def attach(
@@ -62,6 +63,6 @@ def go_on_without_a_screen(run_dir: Path) -> None:
     process.returncode = 0  # it outlives this one on purpose: nobody waits for it
     where = display_path(run_dir)
     try:
-        typer.echo(f"detached: process {process.pid} goes on with {where}\n  watch  vmpo attach {where}")
+        write_lines(f"detached: process {process.pid} goes on with {where}", f"  watch  vmpo attach {where}")
     except OSError:  # the terminal was closed
         abandon_output()

@@ -38,14 +38,14 @@ def export(
 
     from engine.checkpoint import find_checkpoint, load_checkpoint
     from engine.export import export_policy
-    from vmpo_tui.cli.output import write_json
+    from vmpo_tui.cli.output import write_json, write_lines
 
     checkpoint = load_checkpoint(find_checkpoint(path, "best" if best else "last"))
     metadata = export_policy(checkpoint, output, producer=f"vmpo-tui {__version__}")
     if as_json:
         write_json({"path": str(output), "checkpoint": str(checkpoint.path), **metadata})
     else:
-        typer.echo(str(output))
+        write_lines(output)
 
 
 def _check_output(path: Path) -> None:

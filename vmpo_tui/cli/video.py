@@ -7,9 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from engine.errors import BackendUnavailableError, CheckpointError, ConfigError
+from vmpo_tui.cli.output import write_lines
 
 if TYPE_CHECKING:
     from engine.recording import Recording
@@ -43,7 +42,7 @@ def write_video(recording: Recording | None, out: Path) -> None:
 
     if recording is None:
         raise BackendUnavailableError("the environment was not recorded, so that there is nothing to film")
-    typer.echo(f"filming {recording.length:,} steps", err=True)
+    write_lines(f"filming {recording.length:,} steps", err=True)
     with tempfile.TemporaryDirectory() as folder:
         path = save_recording(Path(folder), recording)
         process = subprocess.run(film.command(path, out), capture_output=True, text=True, check=False)
