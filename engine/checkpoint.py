@@ -25,7 +25,15 @@ from torch import Tensor
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, sync_directory, write_durably
+from engine.files import (
+    LINK,
+    TEMPORARY_PREFIX,
+    make_directory,
+    replace_atomically,
+    require_own,
+    sync_directory,
+    write_durably,
+)
 from engine.generations import MANIFEST, NAME, generations, order
 from engine.manifest import CONFIG, STATE, TENSORS, describe_parts, verify
 
@@ -77,6 +85,7 @@ def save_checkpoint(
     """
     temporary = checkpoints / f"{TEMPORARY_PREFIX}{env_steps:012d}"
     try:
+        require_own(checkpoints)
         make_directory(checkpoints)
         _remove_leftovers(checkpoints)
         temporary.mkdir()
@@ -108,12 +117,15 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
         CheckpointError: there is none.
     """
     if path.absolute().parent.name == "checkpoints" and NAME.fullmatch(path.name) and path.is_dir():
+        _require_own(path.parent)
         return path
     if not path.is_dir():
         raise CheckpointError(
             f"{path} does not exist; expected a run directory or a checkpoint (see: vmpo runs)"
         )
     checkpoints = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    if checkpoints != path:
+        _require_own(checkpoints)
     complete = generations(checkpoints)
     if not complete:
         raise CheckpointError(f"{path} holds no checkpoint yet")
@@ -130,6 +142,11 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
             f"{_offer(reversed(complete))}"
         )
     return checkpoints / name
+
+
+def _require_own(checkpoints: Path) -> None:
+    if checkpoints.is_symlink():
+        raise CheckpointError(f"{checkpoints} cannot be used: {LINK}")
 
 
 def run_of(path: Path) -> Path:
@@ -259,10 +276,15 @@ def _named(checkpoints: Path, pointer: str) -> Path | None:
 def _remove_leftovers(checkpoints: Path) -> None:
     """Remove what interrupted saves and removals left."""
     for leftover in checkpoints.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
+        _remove(leftover)
+
+
+def _remove(path: Path) -> None:
+    """Remove a directory or file; of a link, the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
@@ -279,4 +301,4 @@ def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
         if path not in kept | pointed:
             doomed = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
             os.replace(path, doomed)
-            shutil.rmtree(doomed)
+            _remove(doomed)

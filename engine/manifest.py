@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from engine.errors import CheckpointError
+from engine.files import LINK
 from engine.generations import MANIFEST
 
 FORMAT_VERSION = 2
@@ -54,6 +55,8 @@ def verify(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: names the file and what is wrong with it.
     """
+    if path.is_symlink():
+        raise CheckpointError(f"{path} cannot be used: {LINK}")
     manifest = _read(path)
     parts = manifest["parts"]
     for name in PARTS:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.run_directory import tail_rows
+from engine.tails import tail_rows
 from tests.terminal import Terminal
 from tests.test_end_to_end import APPLICATION
 

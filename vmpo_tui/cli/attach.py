@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,11 +53,13 @@ def go_on_without_a_screen(run_dir: Path) -> None:
 
     It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe.
     """
+    from engine.files import open_own
     from engine.run_directory import RunDirectory
     from vmpo_tui.cli.headless import display_path
 
     command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), "--no-progress"]
-    with RunDirectory(run_dir).log.open("ab") as log:
+    descriptor = open_own(RunDirectory(run_dir).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
