@@ -9,6 +9,7 @@ rename, fsync of the directory, verify, pointers, prune.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -38,7 +39,12 @@ from engine.generations import MANIFEST, NAME, generations, order
 from engine.manifest import CONFIG, STATE, TENSORS, describe_parts, verify
 
 POINTERS = ("last", "best")
-MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+OLDER = "older and sound"
+MOST_NAMED = 5
+"""Checkpoints that an error message lists."""
+MISFITS = (
+    CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError
+)  # fmt: skip
 """What loading a sound checkpoint of something else raises."""
 
 
@@ -55,6 +61,8 @@ class Checkpoint:
     updates: int
     manifest: dict[str, Any]
     """Also library versions and thread count, which decide whether a resume is exact."""
+    note: str = ""
+    """What the user should know about how it was found."""
 
 
 def save_checkpoint(
@@ -114,7 +122,7 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
         which: last or best.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or no best one.
     """
     if path.absolute().parent.name == "checkpoints" and NAME.fullmatch(path.name) and path.is_dir():
         _require_own(path.parent)
@@ -133,15 +141,34 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
     try:
         name = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return complete[-1]  # killed before the first one was pointed to
+        if which == "last":
+            return complete[-1]  # killed before the first one was pointed to
+        raise CheckpointError(
+            f"{path} has no {which} checkpoint: {pointer} is missing; there are "
+            f"{', '.join(one.name for one in complete[-MOST_NAMED:])} in {checkpoints}"
+        ) from None
     except (OSError, UnicodeDecodeError):
         name = ""
     if not NAME.fullmatch(name) or not (checkpoints / name).is_dir():
         raise CheckpointError(
             f"{pointer} is damaged: it names {name[:80]!r}, which is no checkpoint beside it"
-            f"{_offer(reversed(complete))}"
+            f"{_offer(reversed(complete), 'the newest that is sound')}"
         )
     return checkpoints / name
+
+
+def open_checkpoint(path: Path, which: str = "last") -> Checkpoint:
+    """Find a checkpoint as `find_checkpoint` does and load it; its note says if it was not pointed to.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    found = find_checkpoint(path, which)
+    pointer = found.parent / which
+    if found == path or pointer.exists():
+        return load_checkpoint(found)
+    note = f"{pointer} is missing, so that the newest checkpoint is taken: {found.name}"
+    return dataclasses.replace(load_checkpoint(found), note=note)
 
 
 def _require_own(checkpoints: Path) -> None:
@@ -168,12 +195,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         config = Config.from_toml(path / CONFIG)
         tensors = safetensors.torch.load((path / TENSORS).read_bytes())
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        env_steps, updates = int(manifest["env_steps"]), int(manifest["updates"])
     except CheckpointError as error:
         raise CheckpointError(f"{error}{sound_alternative(path)}") from error
     except _UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}{sound_alternative(path)}") from error
-    return Checkpoint(path, tensors, state, config, env_steps, updates, manifest)
+    return Checkpoint(path, tensors, state, config, manifest["env_steps"], manifest["updates"], manifest)
 
 
 def require_environment(checkpoint: Checkpoint, env_id: str) -> None:
@@ -252,17 +278,15 @@ def _point(checkpoints: Path, path: Path, best: bool) -> None:
         replace_atomically(checkpoints / pointer, path.name.encode())
 
 
-def _offer(candidates: Iterable[Path]) -> str:
+def _offer(candidates: Iterable[Path], what: str = OLDER) -> str:
     """Name the first candidate that verifies, and how to go on from it."""
     for candidate in candidates:
         try:
             verify(candidate)
         except CheckpointError:
             continue
-        return (
-            f"; {candidate} is older and sound, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
-        )
-    return "; there is no sound one before it"
+        return f"; {candidate} is {what}, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
+    return "; there is no sound one before it" if what == OLDER else "; none is sound"
 
 
 def _named(checkpoints: Path, pointer: str) -> Path | None:

@@ -30,7 +30,7 @@ from engine.training import Training, build_agent
 FORMAT_VERSION = "1"
 _UNREADABLE = (
     CheckpointError, ConfigError, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError,
-    RecursionError, safetensors.SafetensorError,
+    RecursionError, OverflowError, safetensors.SafetensorError,
 )  # fmt: skip
 """What a file that is no report raises."""
 

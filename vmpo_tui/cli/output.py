@@ -31,6 +31,12 @@ def write_lines(*lines: object, err: bool = False) -> None:
     typer.echo("\n".join(map(printable, lines)), err=err)
 
 
+def write_warning(note: str) -> None:
+    """Write a line to stderr about what the user should know, if there is anything."""
+    if note:
+        write_lines(f"warning: {note}", err=True)
+
+
 def write_table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()
 ) -> None:
