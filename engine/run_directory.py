@@ -54,7 +54,11 @@ def check_name(name: str) -> None:
 
 def _check_path(path: Path) -> None:
     check_name(path.name)
-    if path.is_symlink():
+    try:
+        linked = path.is_symlink()
+    except OSError as error:  # a part of it is too long, or its parent is closed
+        raise ConfigError(f"{path} cannot be a run directory: {error.strerror}") from error
+    if linked:
         raise ConfigError(f"{path} is a link; name the run directory itself")
 
 

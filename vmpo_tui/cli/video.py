@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ def check_video(out: Path) -> None:
 
     if out.suffix.lower() != ".mp4":
         raise ConfigError(f"--video {out}: videos are MP4 files; give a name that ends in .mp4")
-    if not out.absolute().parent.is_dir():
+    if not os.path.isdir(out.absolute().parent):
         raise ConfigError(f"--video {out}: there is no directory {out.parent}")
     require_encoder()
 
