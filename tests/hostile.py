@@ -16,3 +16,6 @@ HOSTILE = [
     "[/x] [ [[ ]] \\[",
     "back\b\b\b\b\x7f",
 ]
+
+MARKUP = ["[red]x[/red]", "[/x]", "[bold]y", "[@click=app.quit]z[/]", "\\[w]", "$primary [dim]v[/]"]
+"""Taken literally, each is to be found on the screen as it stands here."""

@@ -38,7 +38,7 @@ if os.fork() == 0:
     os.read(waiting, 1)
     os._exit(0)
 """
-"""Makes the program the job of a shell: ctrl+z stops no group of processes without a parent in its session."""
+"""Makes the program a shell's job: ctrl+z stops no group of processes without a parent in its session."""
 
 
 class Stand:
