@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, run_of, save_checkpoint
+from engine.checkpoint import Checkpoint, open_checkpoint, run_of, save_checkpoint
 from engine.config import Config
 from engine.errors import CheckpointError
 from engine.events import Event, RunForked, SettingChanged
@@ -33,7 +33,7 @@ def fork_run(start: Path, target: Path, changes: Mapping[str, float] | None = No
         CheckpointError: the checkpoint cannot be used, or the disk refuses.
         ConfigError: the name is not allowed or taken, or a setting may not change.
     """
-    checkpoint = load_checkpoint(find_checkpoint(start))
+    checkpoint = open_checkpoint(start)
     config = changed(checkpoint.config, changes or {})
     directory = RunDirectory.create(target, config)
     with directory.hold():

@@ -25,7 +25,8 @@ from engine.events import (
     Warned,
 )
 from engine.run_directory import RunDirectory
-from engine.sinks.jsonl import event_from_row, parse_row
+from engine.sinks.jsonl import event_from_row
+from engine.tails import parse_row
 from vmpo_tui.control import send_command
 
 SLICE_SECONDS = 0.2

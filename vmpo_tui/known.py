@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,9 @@ SUGGESTED: tuple[tuple[str, str], ...] = (
     ("Humanoid-v5", "walk upright: seventeen joints, takes longest"),
 )
 """Environments to begin with, from the quickest to the hardest, each with what it asks for."""
+
+SLIP = 1_000_000
+"""Upper limits from here on only catch slips of the finger, and are not worth a word."""
 
 
 def environments() -> list[str]:
@@ -58,7 +60,9 @@ def range_of(key: str) -> str:
     if "low" not in limits:
         return ""
     low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
-    return low if limits["high"] == math.inf else f"{low}, at most {limits['high']:,}"
+    if limits["high"] >= SLIP:
+        return low
+    return f"{low}, {'below' if limits['open_high'] else 'at most'} {limits['high']:,}"
 
 
 def matching(names: Iterable[str], incomplete: str) -> list[str]:

@@ -92,7 +92,7 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[vmpo", "is not valid TOML"),
+        ("[vmpo", "this is not valid TOML"),
         ("[vmpo]\nepochs = 'x'", "vmpo.epochs must be a whole number"),
         ("vmpo = 3", "[vmpo] must be a table of settings, not 3"),
         ("epochs = 3", "unknown section [epochs]"),

@@ -301,9 +301,10 @@ def check_settings(config: Config) -> None:
         EngineError: the environment cannot be trained, or a sink lacks its package.
     """
     from engine.envs import check_env
+    from engine.room import check_room
     from engine.sinks import check_sinks
 
-    check_env(config.env.id, config.env.backend)
+    check_room(config, check_env(config.env.id, config.env.backend))
     check_sinks(config.run.sinks)
 
 
@@ -314,11 +315,12 @@ def check_writable(path: Path) -> None:
         ConfigError: its directory is missing or closed, or it is no file.
     """
     directory = path.absolute().parent
-    if not directory.is_dir():
+    # Unlike Path's, these say no to a name that cannot be one: too long, or with a NUL.
+    if not os.path.isdir(directory):
         raise ConfigError(f"cannot write {path}: there is no directory {directory}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"cannot write {path}: it is a directory")
-    if not os.access(path if path.exists() else directory, os.W_OK):
+    if not os.access(path if os.path.exists(path) else directory, os.W_OK):
         raise ConfigError(f"cannot write {path}: permission denied")
 
 

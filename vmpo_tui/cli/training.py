@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from engine.errors import CheckpointError, ConfigError, nearest
 from vmpo_tui.cli import options
+from vmpo_tui.cli.output import write_warning
 from vmpo_tui.cli.video import check_video, write_video
 
 if TYPE_CHECKING:
@@ -110,12 +112,13 @@ def evaluate(
     if video is not None:
         check_video(video)
 
-    from engine.checkpoint import find_checkpoint
+    from engine.checkpoint import open_checkpoint
     from engine.trainer import evaluate_checkpoint
 
-    checkpoint = find_checkpoint(path, "best" if best else "last")
+    checkpoint = open_checkpoint(path, "best" if best else "last")
+    write_warning(checkpoint.note)
     result = evaluate_checkpoint(
-        checkpoint,
+        checkpoint.path,
         episodes=episodes,
         seed=seed,
         deterministic=not stochastic,
@@ -123,7 +126,7 @@ def evaluate(
     )
     if video is not None:
         write_video(result.recording, video)
-    _write_result(checkpoint, result, as_json=as_json)
+    _write_result(checkpoint.path, result, as_json=as_json)
 
 
 def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
@@ -139,9 +142,9 @@ def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
     """
     path = find_run(name)
 
-    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.checkpoint import open_checkpoint
 
-    checkpoint = load_checkpoint(find_checkpoint(path))
+    checkpoint = open_checkpoint(path)
     target = checkpoint.config.run.total_steps if steps is None else steps
     if target <= checkpoint.env_steps:
         raise ConfigError(
@@ -161,7 +164,7 @@ def find_run(name: str) -> Path:
 
     root = runs_root()
     for candidate in (Path(name), root / name):
-        if name and candidate.is_dir():
+        if name and os.path.isdir(candidate):  # Path.is_dir raises where a name cannot be one
             return candidate
     known = nearest(name, (run.name for run in list_runs(root)))
     raise CheckpointError(f"no run or checkpoint {name!r} here or in {root}{known}; see `vmpo runs`")

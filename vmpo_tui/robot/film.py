@@ -70,6 +70,7 @@ def film(recording: Recording, out: Path, look: Mapping[str, Any]) -> None:
     temporary = out.with_name(f"{TEMPORARY_PREFIX}{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.unlink(missing_ok=True)  # a link would be followed
         _encode(temporary, _pictures(recording, range(0, recording.length, stride), look), rate)
         os.replace(temporary, out)
     except OSError as error:  # PyAV's own errors are of this kind too
