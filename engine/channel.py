@@ -6,7 +6,7 @@ import queue
 import threading
 from collections import deque
 
-from engine.commands import Command
+from engine.commands import Command, Stop
 from engine.events import Event, UpdateCompleted
 
 
@@ -24,6 +24,7 @@ class Channel:
         self._waiting_rows = 0
         self._coalesced = 0
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._stops: deque[Command] = deque()
 
     @property
     def coalesced(self) -> int:
@@ -49,6 +50,9 @@ class Channel:
 
     def send(self, command: Command) -> None:
         """Leave a command for the engine; returns at once."""
+        if isinstance(command, Stop):
+            # Without the lock: a signal's handler may have interrupted its holder.
+            self._stops.append(command)
         self._commands.put(command)
 
     def receive(self, timeout: float | None = None) -> Command | None:
@@ -58,9 +62,16 @@ class Channel:
             timeout: seconds to wait for one; None does not wait. Only a paused engine waits.
         """
         try:
-            return self._commands.get(block=timeout is not None, timeout=timeout)
+            command = self._commands.get(block=timeout is not None, timeout=timeout)
         except queue.Empty:
             return None
+        if isinstance(command, Stop):
+            self._stops.popleft()
+        return command
+
+    def stop_requested(self) -> bool:
+        """Whether a `Stop` is among the waiting commands; all of them stay."""
+        return bool(self._stops)
 
     def _drop_oldest_row(self) -> None:
         for index, event in enumerate(self._events):

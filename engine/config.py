@@ -211,6 +211,8 @@ class EvaluationConfig:
     """Environment steps between evaluations; 0 evaluates at the end only."""
     episodes: int = _bounded(10, 1, 1_000_000)
     """Episodes per evaluation, run in parallel."""
+    max_episode_steps: int = _bounded(0, 0)
+    """Steps that an evaluated episode is cut off after; 0: the environment's limit, or 10,000 without one."""
     record: bool = True
     """Whether the first episode is recorded, to be watched and filmed later."""
 

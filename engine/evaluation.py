@@ -5,7 +5,9 @@ Looking never changes the run: nothing here touches the training environments, g
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.agent import Agent
-from engine.envs.base import ContinuousActions, DiscreteActions, VectorEnv
+from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, StepBatch, VectorEnv
 from engine.envs.infos import extract_episode_returns
 from engine.envs.wrappers import apply_obs_rms_stats
 from engine.errors import EnvironmentFault
@@ -24,6 +26,14 @@ from engine.tape import Tape
 
 if TYPE_CHECKING:
     import gymnasium as gym
+
+
+UNLIMITED_STEPS = 10_000
+"""Length that an evaluated episode is cut off at where its environment has no limit: it may never end."""
+
+
+class EvaluationAbandoned(Exception):
+    """An evaluation was broken off because that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class EvaluationResult:
     seconds: float
     recording: Recording | None = field(default=None, repr=False, compare=False)
     """The first episode, if it was recorded."""
+    cut: int = 0
+    """Episodes that were cut off, whose returns are those so far."""
 
     @property
     def mean(self) -> float:
@@ -62,6 +74,13 @@ class EvaluationResult:
         """Mean length in steps."""
         return float(np.mean(self.lengths))
 
+    def describe_cuts(self, env_id: str) -> str:
+        """Say in one line, for the user, that episodes were cut off."""
+        return (
+            f"{self.cut} of {len(self.returns)} evaluation episodes of {env_id} were cut off after "
+            f"{max(self.lengths):,} steps; their returns are those so far (evaluation.max_episode_steps)"
+        )
+
     def metrics(self) -> dict[str, float]:
         """Figures by metric name."""
         return {
@@ -71,6 +90,38 @@ class EvaluationResult:
             "eval/return_max": self.max,
             "eval/length_mean": self.length_mean,
         }
+
+
+def longest_episode(spec: EnvSpec, max_episode_steps: int) -> float:
+    """Return the steps that an evaluated episode is cut off after.
+
+    Args:
+        spec: of the environment.
+        max_episode_steps: the setting; 0 leaves it to the environment where that has a limit.
+    """
+    return max_episode_steps or (math.inf if spec.max_episode_steps else UNLIMITED_STEPS)
+
+
+class _Episodes:
+    """Scores of one episode in each of N environments."""
+
+    def __init__(self, count: int, limit: float) -> None:
+        self.returns, self.lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
+        self.running, self.whole = np.ones((2, count), dtype=np.bool_)
+        self.cut = 0
+        self._steps, self._limit = 0, limit
+
+    def add(self, batch: StepBatch) -> None:
+        """Count a step where the episode is still running."""
+        counted = self.running & batch.valid
+        self.returns += np.where(counted, batch.reward, 0.0)
+        self.lengths += counted
+        self.whole &= batch.valid | ~self.running
+        self.running &= ~(batch.terminated | batch.truncated)
+        self._steps += 1
+        if self._steps >= self._limit:
+            self.cut = int(self.running.sum())
+            self.running[:] = False
 
 
 def evaluate(
@@ -83,6 +134,8 @@ def evaluate(
     deterministic: bool = True,
     record: bool = False,
     env_steps: int = 0,
+    max_episode_steps: int = 0,
+    abandoned: Callable[[], bool] = lambda: False,
 ) -> EvaluationResult:
     """Run one episode in each of the environment's N copies and return their scores.
 
@@ -95,39 +148,39 @@ def evaluate(
         deterministic: take the distribution's mode rather than a sample.
         record: take down the episode of environment 0; its scores and those of the others stay the same.
         env_steps: what the policy had been trained for, noted in the recording.
+        max_episode_steps: see `longest_episode`.
+        abandoned: asked before each step whether to break off.
 
     Returns:
         Scores of the episodes that no fault of their environment cut off.
 
     Raises:
         EnvironmentFault: an environment broke, or no episode came to its end.
+        EvaluationAbandoned: it was broken off.
     """
     started = time.monotonic()
     device = next(agent.parameters()).device
     generator = None if deterministic else torch.Generator(device).manual_seed(seed)
-    count = env.spec.num_envs
-    returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
-    running, whole = np.ones((2, count), dtype=np.bool_)
+    episodes = _Episodes(env.spec.num_envs, longest_episode(env.spec, max_episode_steps))
     observations = env.reset(seed)
     tape = Tape(env, seed) if record else None
-    while running.any():
+    while episodes.running.any():
+        if abandoned():
+            raise EvaluationAbandoned
         inputs = torch.from_numpy(moments.normalize(observations, clip_observation)).to(device)
         actions = env.spec.actions.to_environment(agent.act(inputs, generator).cpu().numpy())
         batch = env.step(actions)
-        if tape and running[0]:
+        if tape and episodes.running[0]:
             tape.add(actions[0], batch.reward[0])
-        returns += np.where(running & batch.valid, batch.reward, 0.0)
-        lengths += running & batch.valid
-        whole &= batch.valid | ~running
-        running &= ~(batch.terminated | batch.truncated)
+        episodes.add(batch)
         observations = batch.observation
-    faults = env.take_faults()
+    whole, faults = episodes.whole, env.take_faults()
     if not whole.any():
         raise EnvironmentFault(f"no episode of the evaluation came to its end: {faults[-1]}")
-    scores = returns[whole]
+    scores, lengths = episodes.returns[whole], episodes.lengths[whole]
     recording = tape.recording(env_steps, float(scores.mean())) if tape and whole[0] else None
     seconds = time.monotonic() - started
-    return EvaluationResult(tuple(scores.tolist()), tuple(lengths[whole].tolist()), seconds, recording)
+    return EvaluationResult(tuple(scores.tolist()), tuple(lengths.tolist()), seconds, recording, episodes.cut)
 
 
 def evaluate_vectorized(

@@ -45,7 +45,7 @@ DISCRETE: Mapping[str, Mapping[str, Any]] = {
     "env": {"num_envs": 8},
     "vmpo": {"rollout_steps": 128, "epsilon_eta": 0.5, "epsilon_mu": 0.01, "minibatch_size": 128},
     "optimizer": {"policy_lr": 5e-4, "value_lr": 1e-3, "alpha_lr": 0.1},
-    "evaluation": {"interval": 20_000},
+    "evaluation": {"interval": 50_000},  # 10 episodes of 500 steps are a tenth of it
 }
 
 PRESETS: tuple[Preset, ...] = (
@@ -89,8 +89,15 @@ PRESETS: tuple[Preset, ...] = (
                 "topk_fraction": 1.0,
                 "epsilon_eta": 0.1,
             },
+            "evaluation": {"interval": 100_000},
         },
         "discrete that looks further ahead: the reward for landing comes at the end of a long flight",
+    ),
+    Preset(
+        "bipedal",
+        "BipedalWalker*",
+        {"evaluation": {"interval": 200_000}},
+        "the defaults, evaluated less often: an episode may take 2,000 steps",
     ),
     Preset(
         "paper",

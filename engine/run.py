@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,9 +23,8 @@ from engine.checkpoint import (
     sound_alternative,
 )
 from engine.config import Config
-from engine.envs.base import ContinuousActions
 from engine.errors import CheckpointError, ConfigError, EngineError, EnvironmentFault, NonFiniteError
-from engine.evaluation import EvaluationResult
+from engine.evaluation import EvaluationAbandoned, EvaluationResult
 from engine.events import (
     CheckpointSaved,
     EvaluationCompleted,
@@ -34,7 +33,6 @@ from engine.events import (
     RunFinished,
     RunPaused,
     RunResumed,
-    RunStarted,
     SettingChanged,
     UpdateCompleted,
     Warned,
@@ -46,7 +44,7 @@ from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
 from engine.state_tree import join, optional_number, split
 from engine.summary import RunSummary
-from engine.training import build_training
+from engine.training import build_training, crossing
 
 PAUSED_POLL_SECONDS = 0.5
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
@@ -63,14 +61,20 @@ class Trainer:
         self.config = config
         self._channel = channel or Channel()
         self._resumed_from: Checkpoint | None = None
-        self._paused = False
-        self._one_step = False
+        self._begin_paused = False
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget the run before, if there was one."""
+        self._paused, self._one_step = self._begin_paused, False
         self._stop: commands.Stop | None = None
         self._evaluation: EvaluationCompleted | None = None
         self._best_return: float | None = None
         self._checkpoint: Path | None = None
         self._saved_updates = 0
+        self._owes_evaluation, self._told_of_cuts = False, False
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS
+        self.__dict__.pop("_training", None)
 
     @staticmethod
     def resume(
@@ -97,7 +101,7 @@ class Trainer:
         if total_steps is not None:
             config = config.updated({"run": {"total_steps": total_steps}})
         trainer = Trainer(config, channel=channel)
-        trainer._resumed_from, trainer._paused = checkpoint, paused
+        trainer._resumed_from, trainer._begin_paused = checkpoint, paused
         return trainer
 
     def run(self, run_dir: Path) -> RunSummary:
@@ -109,6 +113,7 @@ class Trainer:
         Raises:
             EngineError: the run cannot start or failed; `RunFailed` was emitted if it had started.
         """
+        self._reset()
         fresh = self._resumed_from is None
         directory = RunDirectory.create(run_dir, self.config) if fresh else RunDirectory.open(run_dir)
         with directory.hold():
@@ -132,26 +137,11 @@ class Trainer:
                 self._training.close()
 
     def _begin(self) -> None:
-        training, spec = self._training, self._training.env.spec
+        training = self._training
         inexact = [] if self._resumed_from is None else self._restore(self._resumed_from)
         if self._resumed_from is None:
             training.start()
-        self._recorder.emit(
-            RunStarted(
-                run_dir=str(self._directory.path),
-                env_id=spec.id,
-                backend=spec.backend,
-                num_envs=spec.num_envs,
-                observation_size=spec.observation_size,
-                action_size=spec.actions.size,
-                continuous=isinstance(spec.actions, ContinuousActions),
-                seed=self.config.run.seed,
-                total_steps=self.config.run.total_steps,
-                env_steps=training.env_steps,
-                updates=training.updates,
-                config=self.config.to_dict(),
-            )
-        )
+        self._recorder.emit(training.started(str(self._directory.path)))
         for reason in inexact:
             self._recorder.emit(Warned(f"resume is not exact: {reason}"))
         self._recorder.emit(PhaseChanged("training"))
@@ -171,6 +161,7 @@ class Trainer:
             state = join(checkpoint.state, checkpoint.tensors)
             reason = self._training.load_state_dict(state["training"])
             self._best_return = optional_number(state["best_return"], "best_return")
+            self._owes_evaluation = state.get("owes_evaluation") is True
         except MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
@@ -185,6 +176,9 @@ class Trainer:
 
     def _loop(self) -> None:
         training = self._training
+        if self._owes_evaluation and self._stop is None:
+            self._evaluate()
+            self._obey()
         while self._stop is None and training.env_steps < self.config.run.total_steps:
             try:
                 self._iterate()
@@ -204,10 +198,10 @@ class Trainer:
             raise self._keep_failure(error) from error
         if restarted := training.describe_faults():
             self._recorder.emit(Warned(restarted))
-        crossed = _crossing(before, training.env_steps)
+        crossed = crossing(before, training.env_steps)
         try:
             if crossed(config.evaluation.interval) or training.env_steps >= config.run.total_steps:
-                metrics |= self._evaluate().metrics()
+                metrics |= self._evaluate(scheduled=True)
                 metrics["seconds"] = training.seconds
         finally:
             inspection = training.learner.inspection
@@ -269,11 +263,25 @@ class Trainer:
         except CheckpointError as error:
             self._recorder.emit(Warned(str(error)))
 
-    def _evaluate(self) -> EvaluationResult:
+    def _evaluate(self, *, scheduled: bool = False) -> dict[str, float]:
+        """Score the policy; return the metrics, none if a stop is asked for meanwhile.
+
+        Args:
+            scheduled: whether a run that is resumed makes up for it if it is broken off.
+        """
         training = self._training
         self._recorder.emit(PhaseChanged("evaluating"))
-        result = training.evaluate()
+        try:
+            result = training.evaluate(self._channel.stop_requested)
+        except EvaluationAbandoned:
+            self._owes_evaluation |= scheduled
+            self._recorder.emit(Warned("the evaluation was broken off, as the run is to stop"))
+            return {}
+        self._owes_evaluation = False
         self._keep_recording(result)
+        if result.cut and not self._told_of_cuts:
+            self._told_of_cuts = True
+            self._recorder.emit(Warned(result.describe_cuts(self.config.env.id)))
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
             training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best
@@ -284,7 +292,7 @@ class Trainer:
             if self._save(best=True):
                 self._best_return = previous  # the best one is the best that is saved
         self._recorder.emit(PhaseChanged("paused" if self._paused else "training"))
-        return result
+        return result.metrics()
 
     def _keep_recording(self, result: EvaluationResult) -> None:
         """Write what was recorded; failing to is reported and training goes on."""
@@ -306,7 +314,11 @@ class Trainer:
         """
         training, started = self._training, time.monotonic()
         tensors, document = split(
-            {"training": training.state_dict(episodes=episodes), "best_return": self._best_return}
+            {
+                "training": training.state_dict(episodes=episodes),
+                "best_return": self._best_return,
+                "owes_evaluation": self._owes_evaluation,
+            }
         )
         try:
             if self._directory.remake(self.config):
@@ -385,8 +397,3 @@ class Trainer:
                 )
             )
             raise
-
-
-def _crossing(before: int, after: int) -> Callable[[int], bool]:
-    """Return whether a multiple of an interval lies in (before, after]; an interval of 0 never does."""
-    return lambda interval: interval > 0 and before // interval != after // interval

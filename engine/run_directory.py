@@ -328,9 +328,8 @@ def _problem(directory: RunDirectory, lines: list[bytes], *, held: bool) -> str:
     """Say what is wrong with a run whose settings can be read."""
     if not NAME_PATTERN.fullmatch(directory.path.name):
         return "its name is none that a run may have: rename it"
-    if (
-        lines and not held and parse_row(lines[-1]) is None
-    ):  # where a process writes, half a row may be under way
+    # Where a process writes, half a row may be under way.
+    if lines and not held and parse_row(lines[-1]) is None:
         return "metrics.jsonl ends in a line that is no row of metrics; it is passed over"
     return ""
 

@@ -33,6 +33,7 @@ def evaluate_checkpoint(
             agent, env, moments,
             clip_observation=config.env.clip_observation, seed=seed, deterministic=deterministic,
             record=record, env_steps=checkpoint.env_steps,
+            max_episode_steps=config.evaluation.max_episode_steps,
         )  # fmt: skip
     finally:
         env.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from engine.envs import make_vector_env, resolve_backend
 from engine.envs.base import ContinuousActions, EnvSpec, FaultPolicy, VectorEnv
 from engine.errors import CheckpointError, ConfigError
 from engine.evaluation import EvaluationResult, evaluate
+from engine.events import RunStarted
 from engine.learner import Learner
 from engine.normalization import RunningMoments
 from engine.state_tree import clone, join, require_like
@@ -88,6 +89,24 @@ class Training:
     def updates(self) -> int:
         """Iterations done."""
         return self.learner.updates
+
+    def started(self, run_dir: str) -> RunStarted:
+        """Return the event that says what the run in a directory is and where it begins."""
+        spec, run = self.env.spec, self.config.run
+        return RunStarted(
+            run_dir=run_dir,
+            env_id=spec.id,
+            backend=spec.backend,
+            num_envs=spec.num_envs,
+            observation_size=spec.observation_size,
+            action_size=spec.actions.size,
+            continuous=isinstance(spec.actions, ContinuousActions),
+            seed=run.seed,
+            total_steps=run.total_steps,
+            env_steps=self.env_steps,
+            updates=self.updates,
+            config=self.config.to_dict(),
+        )
 
     def start(self) -> None:
         """Reset the training environments of a new run."""
@@ -164,8 +183,12 @@ class Training:
         self.config = config
         self.learner.reconfigure(config)
 
-    def evaluate(self) -> EvaluationResult:
-        """Score the policy deterministically on environments of its own."""
+    def evaluate(self, abandoned: Callable[[], bool] = lambda: False) -> EvaluationResult:
+        """Score the policy deterministically on environments of its own.
+
+        Args:
+            abandoned: asked before each step whether to break off, which raises `EvaluationAbandoned`.
+        """
         if self._evaluation_env is None:
             self._evaluation_env = evaluation_env(self.config, self.config.evaluation.episodes)
         result = evaluate(
@@ -174,6 +197,8 @@ class Training:
             seed=self.config.run.seed + EVALUATION_SEED_OFFSET,
             record=self.config.evaluation.record,
             env_steps=self.env_steps,
+            max_episode_steps=self.config.evaluation.max_episode_steps,
+            abandoned=abandoned,
         )  # fmt: skip
         self.seconds += result.seconds
         return result
@@ -218,6 +243,11 @@ class Training:
         for name, generator in self._generators.items():
             generator.set_state(state["generators"][name])
         return inexact
+
+
+def crossing(before: int, after: int) -> Callable[[int], bool]:
+    """Return whether a multiple of an interval lies in (before, after]; an interval of 0 never does."""
+    return lambda interval: interval > 0 and before // interval != after // interval
 
 
 def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, RunningMoments]:

@@ -23,7 +23,7 @@ FRONTS = {"application": APPLICATION, "headless": HEADLESS}
 STEPS = 128
 """Of an iteration."""
 OPTIONS = (
-    *TINY, "--eval-every", str(3 * STEPS), "--set", f"checkpoint.interval={STEPS}",
+    *TINY[1:], "--eval-every", str(3 * STEPS), "--set", f"checkpoint.interval={STEPS}",
 )  # fmt: skip
 
 
@@ -44,19 +44,28 @@ if os.fork() == 0:
 class Stand:
     """A run that stands still in the middle of a moment, in a terminal of its own."""
 
-    def __init__(self, folder: Path, front: str, moment: str, *options: str, job: bool = False) -> None:
-        self.front = front
+    def __init__(
+        self,
+        folder: Path,
+        front: str,
+        moment: str,
+        *options: str,
+        env_id: str = "CartPole-v1",
+        first: str = "",
+        job: bool = False,
+    ) -> None:
+        self.front, self.env_id = front, env_id
         self.run = Run(folder / "run")
         self.folder = folder
         backend = "gymnasium-async" if moment == "rollout" else "gymnasium"  # with processes of its own
-        arguments = (*OPTIONS, "--backend", backend, "--run-dir", str(self.run.path), *options)
-        text = JOB * job + program(FRONTS[front], moment, folder)
+        arguments = (env_id, *OPTIONS, "--backend", backend, "--run-dir", str(self.run.path), *options)
+        text = JOB * job + first + program(FRONTS[front], moment, folder)
         self.terminal = Terminal(text, *arguments, cwd=folder, controlling=True)
 
     def __enter__(self) -> Stand:
         self.terminal.wait_for("the moment", (self.folder / "reached").exists)
         if self.front == "application":
-            self.terminal.wait_for_text("CartPole-v1")
+            self.terminal.wait_for_text(self.env_id)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -251,6 +260,19 @@ def matrix() -> Iterator[object]:
 def test_ended_from_outside_a_run_is_saved_and_nothing_is_left(tmp_path, front, moment, way):
     with Stand(tmp_path, front, moment, job=way == "TSTP and CONT") as stand:
         WAYS[way](stand)
+
+
+ENDLESS = "import gymnasium; gymnasium.register('Endless-v0', 'tests.unit.fault_envs:EndlessEnv')\n"
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("front", ["headless", pytest.param("application", marks=pytest.mark.faults)])
+def test_term_in_an_evaluation_that_never_ends_saves_the_run(tmp_path, front):
+    forever = "--set", f"evaluation.max_episode_steps={10**9}"
+    with Stand(tmp_path, front, "evaluation", *forever, env_id="Endless-v0", first=ENDLESS) as stand:
+        by_term(stand)
+        assert len(stand.run.rows()) == 3  # the evaluation comes after the third update
+        assert stand.run.events("EvaluationCompleted") == []
 
 
 @pytest.mark.e2e

@@ -134,6 +134,15 @@ class BreakingEnv(FaultyEnv):
         return self._breaks and self._steps >= self._after
 
 
+class EndlessEnv(FaultyEnv):
+    """Pays 1 a step and never ends an episode."""
+
+    action_space = spaces.Discrete(2)
+
+    def step(self, action: Any) -> Any:
+        return np.zeros(2), 1.0, False, False, {}
+
+
 class UnmakeableEnv(FaultyEnv):
     """Raises in its constructor."""
 
@@ -204,6 +213,7 @@ class MatrixActionEnv(FaultyEnv):
 
 
 _CLASSES = (
+    EndlessEnv,
     UnmakeableEnv,
     PackagelessEnv,
     MultiDiscreteActionEnv,

@@ -51,6 +51,19 @@ def test_commands_arrive_in_order_and_none_means_none() -> None:
     assert channel.receive(timeout=0.001) is None
 
 
+def test_a_waiting_stop_is_seen_before_its_turn_and_leaves_the_commands_in_order() -> None:
+    channel = Channel()
+    channel.send(Pause())
+    assert not channel.stop_requested()
+    for command in (Stop(), Stop(save=False)):
+        channel.send(command)
+    assert channel.stop_requested()
+    assert [channel.receive() for _ in range(2)] == [Pause(), Stop()]
+    assert channel.stop_requested()  # the second one
+    assert channel.receive() == Stop(save=False)
+    assert not channel.stop_requested()
+
+
 def test_a_waiting_engine_wakes_for_a_command() -> None:
     channel = Channel()
     received: list[object] = []

@@ -113,6 +113,9 @@ def test_a_channel_listens_from_the_runs_start_to_its_end(tmp_path):
     channel.emit(type(STARTED)(**fields | {"run_dir": str(tmp_path)}))
     send_command(tmp_path, commands.Pause())
     assert channel.receive(timeout=10.0) == commands.Pause()
+    send_command(tmp_path, commands.Stop())
+    assert channel.stop_requested()
+    assert channel.receive() == commands.Stop()
     channel.emit(RunFinished("completed", 1, 1, 1.0))
     assert not (tmp_path / SOCKET).exists()
     assert len(channel.drain()) == 3

@@ -146,7 +146,7 @@ def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
 
     checkpoint = open_checkpoint(path)
     target = checkpoint.config.run.total_steps if steps is None else steps
-    if target <= checkpoint.env_steps:
+    if target <= checkpoint.env_steps and not checkpoint.state.get("owes_evaluation"):
         raise ConfigError(
             f"{name} has already taken {checkpoint.env_steps:,} of {target:,} steps; "
             f"name a higher target, such as --steps {2 * checkpoint.env_steps}"
