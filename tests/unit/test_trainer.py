@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from engine.checkpoint import find_checkpoint, load_checkpoint
+from engine.envs import check_env
 from engine.envs.wrappers import collect_vector_obs_rms_stats, make_env
 from engine.errors import ConfigError
 from engine.evaluation import evaluate_vectorized
 from engine.trainer import SEED_CONFIG, Trainer, VMPOTrainer, evaluate_checkpoint, format_metrics
+from engine.training import build_agent
+from tests.unit import fault_envs
 from tests.unit.run_script import ScriptedChannel, rows
 
 REQUIRED = inspect.Parameter.empty
@@ -167,6 +170,27 @@ def test_vectorized_evaluation_agrees_with_the_engines(env_id, tmp_path):
     # Raw returns, although these environments scale and clip their rewards.
     result = evaluate_checkpoint(tmp_path / "run", episodes=3, seed=11)
     assert metrics == pytest.approx(result.metrics(), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["NestedEnv", "MatrixActionEnv", "EndlessEnv"])
+def test_vectorized_evaluation_gives_every_environment_the_actions_of_its_space(name):
+    with fault_envs.registered():
+        env_id = f"Faulty/{name}-v0"
+        agent = build_agent(check_env(env_id), SMALL)
+        envs = gym.vector.SyncVectorEnv([lambda: CheckedActions(make_env(env_id)) for _ in range(2)])
+        metrics = evaluate_vectorized(agent, envs, max_episode_steps=7)
+        envs.close()
+    # Two of these never end, and are cut off; they pay 2 and 1 a step.
+    expected = {"NestedEnv": (14, 7), "MatrixActionEnv": (0, 1), "EndlessEnv": (7, 7)}[name]
+    assert (metrics["eval/return_mean"], metrics["eval/length_mean"]) == expected
+
+
+class CheckedActions(gym.Wrapper):
+    """Refuses actions that are not of the space."""
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        return super().step(action)
 
 
 def test_vectorized_evaluation_without_statistics_keeps_those_of_the_environments(tmp_path):
