@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.agent import Agent
-from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec, StepBatch, VectorEnv
+from engine.envs.actions import describe_actions, native_actions
+from engine.envs.base import EnvSpec, StepBatch, VectorEnv
 from engine.envs.infos import extract_episode_returns
-from engine.envs.wrappers import apply_obs_rms_stats
+from engine.envs.wrappers import apply_obs_rms_stats, running_returns
 from engine.errors import EnvironmentFault
 from engine.normalization import RunningMoments
 from engine.recording import Recording
@@ -188,6 +189,7 @@ def evaluate_vectorized(
     eval_envs: gym.vector.VectorEnv[Any, Any, Any],
     seed: int = 42,
     obs_rms_stats: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None,
+    max_episode_steps: int = UNLIMITED_STEPS,
 ) -> dict[str, float]:
     """Run all episodes of a Gymnasium vector environment in parallel, one deterministic episode each.
 
@@ -199,21 +201,24 @@ def evaluate_vectorized(
         eval_envs: N environments.
         seed: of their reset.
         obs_rms_stats: (mean, variance, count) that they normalise with, frozen; None leaves theirs.
+        max_episode_steps: an episode that is still running then counts with its return so far.
 
     Returns:
         ``eval/return_mean``, ``_std``, ``_min``, ``_max`` and ``eval/length_mean``.
     """
     started = time.monotonic()
     apply_obs_rms_stats(eval_envs, obs_rms_stats)
-    count, space = eval_envs.num_envs, _action_space(eval_envs)
+    count, space = eval_envs.num_envs, eval_envs.single_action_space
+    policy_actions = describe_actions("this environment", space)
     returns, lengths = np.zeros(count), np.zeros(count, dtype=np.int64)
     running = np.ones(count, dtype=np.bool_)
     device = next(agent.parameters()).device
     observations, _ = eval_envs.reset(seed=seed)
-    while running.any():
+    while running.any() and lengths.max() < max_episode_steps:
         inputs = torch.as_tensor(observations, dtype=torch.float32, device=device)
-        actions = space.to_environment(agent.act(inputs).cpu().numpy())
-        observations, rewards, terminated, truncated, infos = eval_envs.step(actions)
+        actions = policy_actions.to_environment(agent.act(inputs).cpu().numpy())
+        taken = native_actions(space, actions, count)
+        observations, rewards, terminated, truncated, infos = eval_envs.step(taken)
         returns += np.where(running, rewards, 0.0)
         lengths += running
         done = running & (np.asarray(terminated) | np.asarray(truncated))
@@ -221,12 +226,7 @@ def evaluate_vectorized(
             if done[index]:
                 returns[index] = recorded  # raw, whatever the wrappers made of the rewards
         running &= ~done
+    if running.any() and (so_far := running_returns(eval_envs)):
+        returns[running] = np.asarray(so_far, dtype=np.float64)[running]
     seconds = time.monotonic() - started
     return EvaluationResult(tuple(returns.tolist()), tuple(lengths.tolist()), seconds).metrics()
-
-
-def _action_space(envs: gym.vector.VectorEnv[Any, Any, Any]) -> ContinuousActions | DiscreteActions:
-    space: Any = envs.single_action_space
-    if hasattr(space, "n"):
-        return DiscreteActions(int(space.n))
-    return ContinuousActions(space.low.astype(np.float64), space.high.astype(np.float64))

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from engine.channel import Channel
 from engine.config import Config
 from engine.envs.wrappers import make_env
+from engine.errors import ConfigError
 from engine.rollout import Rollout
 from engine.run import Trainer
 from engine.scoring import evaluate_checkpoint
@@ -33,6 +35,30 @@ SEED_CONFIG = Config().updated(
 def format_metrics(metrics: Mapping[str, float]) -> str:
     """Return ``key=value`` pairs sorted by key with 4 decimals, for the console line."""
     return " ".join(f"{key}={value:.4f}" for key, value in sorted(metrics.items()))
+
+
+def _plain(value: Any) -> Any:
+    """Return settings with NumPy's scalars as Python's, which is all that a configuration holds."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(item) for item in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _device_name(device: torch.device | str) -> str:
+    """Return the setting that names a device.
+
+    Raises:
+        ConfigError: it is not the first of its kind, which is the one that training takes.
+    """
+    device = torch.device(device)
+    if device.index:
+        raise ConfigError(
+            f"run.device must be cpu, cuda or auto, not {device}; to train on that one set "
+            f"CUDA_VISIBLE_DEVICES={device.index} and use cuda"
+        )
+    return device.type
 
 
 class VMPOTrainer(Trainer):
@@ -78,7 +104,7 @@ class VMPOTrainer(Trainer):
     ) -> None:
         base = config or SEED_CONFIG
         settings: dict[str, dict[str, Any]] = {
-            "run": {"seed": seed, "device": torch.device(device).type},
+            "run": {"seed": seed, "device": _device_name(device)},
             "env": {"id": env_id, "num_envs": num_envs},
             "network": {"policy_layer_sizes": policy_layer_sizes, "value_layer_sizes": value_layer_sizes},
             "vmpo": {
@@ -103,7 +129,7 @@ class VMPOTrainer(Trainer):
                 "max_grad_norm": max_grad_norm,
             },
         }
-        super().__init__(base.updated(settings), channel=channel)
+        super().__init__(base.updated(_plain(settings)), channel=channel)
 
     def train(self, total_steps: int, out_dir: str, updates_per_step: int = 1) -> RunSummary:
         """Train for ``total_steps`` environment steps and write the run to ``out_dir``.
@@ -113,9 +139,8 @@ class VMPOTrainer(Trainer):
             out_dir: run directory to create.
             updates_per_step: repetitions of the whole update on each rollout.
         """
-        self.config = self.config.updated(
-            {"run": {"total_steps": total_steps}, "vmpo": {"updates_per_rollout": updates_per_step}}
-        )
+        settings = {"run": {"total_steps": total_steps}, "vmpo": {"updates_per_rollout": updates_per_step}}
+        self.config = self.config.updated(_plain(settings))
         return self.run(Path(out_dir))
 
     def _make_train_env(self, *, env_id: str, seed: int, env_index: int, gamma: float) -> gym.Env[Any, Any]:

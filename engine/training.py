@@ -14,7 +14,7 @@ from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
 from engine.envs.base import ContinuousActions, EnvSpec, FaultPolicy, VectorEnv
-from engine.errors import CheckpointError, ConfigError
+from engine.errors import CheckpointError, ConfigError, EnvironmentFault
 from engine.evaluation import EvaluationResult, evaluate
 from engine.events import RunStarted
 from engine.learner import Learner
@@ -122,6 +122,8 @@ class Training:
         started = time.monotonic()
         self.before_update = None
         episodes = self.collector.collect()
+        if not self.collector.rollout.valid.any():
+            raise EnvironmentFault(f"no step of a rollout succeeded: {self.env.take_faults()[-1]}")
         collected = time.monotonic()
         self.before_update = self._learning_state()
         metrics = self.learner.update(self.collector.rollout, self.progress)

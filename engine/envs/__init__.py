@@ -7,7 +7,6 @@ when it is used.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -154,24 +153,14 @@ def check_env(env_id: str, backend: str = "auto") -> EnvSpec:
 
 def list_environments() -> list[EnvListing]:
     """Return the newest version of everything that Gymnasium and installed suites offer, by family and id."""
-    from engine.envs.wrappers import newest_registrations
+    from engine.envs.wrappers import missing_package, newest_registrations
 
     supported = _mujoco_ids()
     listings = [
-        EnvListing(env_id, "mujoco" if env_id in supported else "gymnasium", family, _missing(family))
+        EnvListing(env_id, "mujoco" if env_id in supported else "gymnasium", family, missing_package(family))
         for env_id, family in newest_registrations()
     ]
     return sorted(listings, key=lambda listing: (listing.family, listing.id))
-
-
-def _missing(family: str) -> str:
-    needs = {
-        "box2d": ("Box2D", "pip install 'vmpo-tui[box2d]'"),
-        "phys2d": ("jax", "pip install 'gymnasium[jax]'"),
-        "tabular": ("jax", "pip install 'gymnasium[jax]'"),
-    }
-    module, command = needs.get(family, ("", ""))
-    return command if module and importlib.util.find_spec(module) is None else ""
 
 
 def _mujoco_ids() -> frozenset[str]:

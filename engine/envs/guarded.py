@@ -21,16 +21,16 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from engine.envs.actions import native_actions
 from engine.envs.base import RESTARTS_IN_A_ROW, Floats
 from engine.envs.generators import Words, from_words, to_words
+from engine.envs.observations import flat_observation
 
 HISTORY_STEPS = 100_000
 """Steps of an episode that are kept; longer ones cannot be replayed."""
 
 _TRIAL_STEPS, _TRIAL_SECONDS = 500, 3.0
 """Length of the trial in `depends_on_past`."""
-_RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}
-"""Kinds of numbers; a higher one holds the lower ones."""
 _SEEDED = 0
 """First word of a start that is a seed, not a generator's state."""
 
@@ -157,7 +157,7 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
     def _advance(self, action: Any) -> tuple[Floats, float, bool, bool]:
         """Take a step and remember the action."""
         self._remember(action)
-        observation, reward, terminated, truncated, _ = self.env.step(self._native(action))
+        observation, reward, terminated, truncated, _ = self.env.step(native_actions(self._actions, action))
         self._last = self._flatten(observation)
         return self._last, _number(reward), bool(terminated), bool(truncated)
 
@@ -231,22 +231,8 @@ class GuardedEnv(gym.Wrapper[Floats, Any, Any, Any]):
         """Return the state of the environment's random generator."""
         return to_words(getattr(self.unwrapped, "np_random", None))
 
-    def _native(self, action: Any) -> Any:
-        if isinstance(self._actions, spaces.Discrete):
-            return self._actions.start + np.int64(action)
-        return np.asarray(action, dtype=self._actions.dtype).reshape(self._actions.shape)
-
     def _flatten(self, observation: Any) -> Floats:
-        space = self.env.observation_space
-        if isinstance(space, spaces.Box):
-            _check_form(observation, space)
-        flat = np.asarray(spaces.flatten(space, observation), dtype=np.float64)
-        if not np.isfinite(flat).all():
-            broken = np.flatnonzero(~np.isfinite(flat))
-            raise ValueError(
-                f"its observation is not finite: element {broken[0]} of {flat.size} is {flat[broken[0]]}"
-            )
-        return flat
+        return flat_observation(self.env.observation_space, observation, self._size)
 
     def _placeholder(self) -> Floats:
         return np.zeros(self._size)
@@ -294,15 +280,6 @@ def _fault(error: BaseException) -> Fault:
 
 def _report(error: BaseException) -> dict[str, Any]:
     return {"fault": _fault(error)}
-
-
-def _check_form(observation: Any, space: spaces.Box) -> None:
-    """Refuse an observation of another shape, or of a type that would be cut to the space's."""
-    array = np.asarray(observation)
-    if array.shape != space.shape:
-        raise ValueError(f"its observation has shape {array.shape}, its observation space {space.shape}")
-    if _RANKS.get(array.dtype.kind, 3) > _RANKS[np.dtype(space.dtype).kind]:
-        raise ValueError(f"its observation is of {array.dtype}, its observation space of {space.dtype}")
 
 
 def _number(reward: Any) -> float:

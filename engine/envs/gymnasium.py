@@ -11,9 +11,10 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.resource_tracker
+import queue
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import gymnasium as gym
@@ -23,11 +24,10 @@ from gymnasium.envs.registration import EnvSpec as Registration
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
+from engine.envs.actions import describe_actions
 from engine.envs.base import (
     RESTARTS_IN_A_ROW,
     STOP,
-    ContinuousActions,
-    DiscreteActions,
     EnvSpec,
     FaultPolicy,
     Flags,
@@ -57,7 +57,7 @@ def describe(env_id: str, backend: str = "gymnasium", num_envs: int = 1) -> EnvS
     """
     env = instantiate(find_registration(env_id))
     try:
-        actions = _describe_actions(env_id, env.action_space)
+        actions = describe_actions(env_id, env.action_space)
         if not env.observation_space.is_np_flattenable:
             raise ConfigError(
                 f"{env_id} observes {env.observation_space}, whose size varies; supported are Box, Discrete, "
@@ -76,17 +76,6 @@ def _step_limit(env: gym.Env[Any, Any]) -> int | None:
         return env.spec.max_episode_steps
     limit = getattr(getattr(env.unwrapped, "_env", None), "_step_limit", math.inf)
     return math.ceil(limit) if math.isfinite(limit) else None
-
-
-def _describe_actions(env_id: str, space: spaces.Space[Any]) -> ContinuousActions | DiscreteActions:
-    if isinstance(space, spaces.Discrete):
-        return DiscreteActions(int(space.n))
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and space.shape != (0,):
-        return ContinuousActions(space.low.astype(np.float64).ravel(), space.high.astype(np.float64).ravel())
-    raise ConfigError(
-        f"{env_id} takes actions from {space}, which is not supported; "
-        "supported are Box (of floating-point numbers) and Discrete"
-    )
 
 
 def _make_guarded(registration: Registration, *, restart: bool = False) -> GuardedEnv:
@@ -155,7 +144,7 @@ class GymnasiumEnv(VectorEnv):
         self._steps += 1
         try:
             observation, reward, terminated, truncated, infos = self._ask("step", actions=actions)
-        except ProcessLost as loss:
+        except Lost as loss:
             return self._begin_again(loss)
         self._heed(infos, f"at step {self._steps}")
         self._in_a_row = 0
@@ -169,7 +158,7 @@ class GymnasiumEnv(VectorEnv):
             valid=~_broken(infos, self.spec.num_envs),
         )
 
-    def _begin_again(self, loss: ProcessLost) -> StepBatch:
+    def _begin_again(self, loss: Lost) -> StepBatch:
         """Start all processes anew after the loss of one, where that is wanted."""
         self._in_a_row += 1
         if not self._policy.restart or self._in_a_row > RESTARTS_IN_A_ROW:
@@ -278,7 +267,12 @@ class GymnasiumEnv(VectorEnv):
         if envs.closed:
             raise EnvironmentFault(f"the environments of {self.spec.id} are closed; make new ones to go on")
         if isinstance(envs, SyncVectorEnv):
-            return tuple(getattr(envs, request)(*values, **arguments) or ())
+            try:
+                return tuple(getattr(envs, request)(*values, **arguments) or ())
+            except Exception as error:
+                self.close()
+                what = f"failed in a {request}: {type(error).__name__}: {error} (step {self._steps})"
+                raise Lost(f"an environment of {self.spec.id} {what}") from error
         try:
             if request == "set_attr":
                 envs.set_attr(*values, **arguments)
@@ -290,6 +284,8 @@ class GymnasiumEnv(VectorEnv):
             self._fail(silent, f"did not answer a {request} within {self._policy.timeout:g} s (env.timeout)")
         except (EOFError, OSError):
             self._fail(*_find_dead(envs))
+        except _WorkerError as error:
+            self._fail(error.index, f"failed in a {request}: {error}")
 
     def _heed(self, infos: dict[str, Any], where: str) -> None:
         """Raise a fault, or remember those whose environments were restarted."""
@@ -309,11 +305,33 @@ class GymnasiumEnv(VectorEnv):
 
     def _fail(self, index: int, what: str) -> NoReturn:
         self.close()
-        raise ProcessLost(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
+        raise Lost(f"environment {index} of {self.spec.id} {what} (step {self._steps})")
 
 
-class ProcessLost(EnvironmentFault):
-    """The process of an environment ended or hangs; all are ended."""
+class Lost(EnvironmentFault):
+    """An environment failed past its guard, or its process ended or hangs; all environments are closed."""
+
+
+class _WorkerError(Exception):
+    """Something was raised in a worker past the guard of its environment."""
+
+    def __init__(self, index: int, what: str) -> None:
+        super().__init__(what)
+        self.index = index
+
+
+class _Workers(AsyncVectorEnv[Any, Any]):
+    """Gymnasium's processes, which report what was raised in them without printing it."""
+
+    def _raise_if_errors(self, successes: Iterable[bool]) -> None:
+        failed = [index for index, success in enumerate(successes) if not success]
+        if not failed:
+            return
+        try:
+            index, kind, error, _ = self.error_queue.get(timeout=_CLOSE_SECONDS)
+        except queue.Empty:  # what was raised cannot cross a pipe
+            raise _WorkerError(failed[0], "an error that cannot be told") from None
+        raise _WorkerError(index, f"{kind.__name__}: {error}")
 
 
 def _derived(seed: int, number: int) -> int:
@@ -340,7 +358,7 @@ def _start_workers(env_id: str, makers: list[Callable[[], GuardedEnv]]) -> Async
     with contextlib.redirect_stderr(None):
         multiprocessing.resource_tracker.ensure_running()
     try:
-        return AsyncVectorEnv(makers, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
+        return _Workers(makers, context="forkserver", autoreset_mode=AutoresetMode.SAME_STEP)
     except (EOFError, OSError) as error:
         reason = f"{type(error).__name__}: {error}"
     # Raised down here because the exception above keeps the half-made object, whose end ends its workers.

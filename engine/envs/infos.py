@@ -73,7 +73,8 @@ def extract_episode_returns(infos: Any) -> list[tuple[int, float]]:
     if isinstance(episode, Mapping) and "r" in episode:
         mask = _mask(episode, "r") if mask is None else mask
         returns = episode["r"]
-        for index, value in _entries([returns] if np.isscalar(returns) else returns, mask):
+        single = np.isscalar(returns) or (isinstance(returns, np.ndarray) and returns.ndim == 0)
+        for index, value in _entries([returns] if single else returns, mask):
             _add_return(found, index, value)
     else:
         for index, value in _entries(episode, mask):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 import inspect
 import math
 import warnings
@@ -33,6 +34,12 @@ WrapperT = TypeVar("WrapperT", bound="gym.Wrapper[Any, Any, Any, Any]")
 DM_CONTROL = "dm_control/"
 _ADAPTERS = {"GymV21Environment-v0", "GymV26Environment-v0", "dm_control/compatibility-env-v0"}
 """Registrations that wrap an environment given as an argument."""
+_NEEDS = {
+    "box2d": ("Box2D", "pip install 'vmpo-tui[box2d]'"),
+    "phys2d": ("jax", "pip install 'gymnasium[jax]'"),
+    "tabular": ("jax", "pip install 'gymnasium[jax]'"),
+}
+"""Module that the environments of a suite need, and the command that installs it."""
 _DM_CONTROL_COMMAND = "pip install 'vmpo-tui[dm-control]'"
 
 
@@ -145,8 +152,15 @@ def _without_advice(registration: Registration) -> Iterator[None]:
             mujoco.set_mju_user_warning(handler)
 
 
+def missing_package(family: str) -> str:
+    """Return the command that installs what a suite needs; empty if nothing is known to be missing."""
+    module, command = _NEEDS.get(family, ("", ""))
+    return command if module and importlib.util.find_spec(module) is None else ""
+
+
 def _command(registration: Registration) -> str:
-    return " (pip install 'vmpo-tui[box2d]')" if ".box2d." in str(registration.entry_point) else ""
+    needed = _NEEDS.get(_family(registration))
+    return f" ({needed[1]})" if needed else ""
 
 
 def _public_id(registration: Registration) -> str:
@@ -275,8 +289,17 @@ def merge_obs_rms_stats(stats: Sequence[Moments]) -> Moments | None:
 
     Returns:
         The merged triple in float64, or None if there is nothing to merge.
+
+    Raises:
+        ValueError: a variance is negative, or shapes differ.
     """
     counted = [entry for entry in stats if math.isfinite(entry[2]) and entry[2] > 0]
+    for index, (mean, variance, _) in enumerate(counted):
+        if np.shape(mean) != np.shape(variance) or np.shape(mean) != np.shape(counted[0][0]):
+            shapes = f"{np.shape(mean)} and {np.shape(variance)}, expected {np.shape(counted[0][0])}"
+            raise ValueError(f"mean and variance of statistics {index} have shapes {shapes}")
+        if np.min(variance, initial=0.0) < 0:
+            raise ValueError(f"the variance of statistics {index} is negative: {np.min(variance)}")
     if not counted:
         return None
     merged = RunningMoments(np.shape(counted[0][0]))
@@ -296,7 +319,7 @@ def collect_vector_obs_rms_stats(vec_env: Any) -> Moments | None:
     """
     if hasattr(vec_env.unwrapped, "envs"):
         found = [layer.obs_rms for layer in _normalizers(vec_env)]
-    elif _workers_normalize(vec_env):
+    elif _every_one_has(vec_env, "obs_rms"):
         found = vec_env.get_attr("obs_rms")
     else:
         return None
@@ -315,7 +338,7 @@ def apply_obs_rms_stats(vec_env: Any, stats: Moments | None) -> None:
             layer.update_running_mean = False
             if stats is not None:
                 layer.obs_rms = _running_moments(stats)
-    elif _workers_normalize(vec_env):
+    elif _every_one_has(vec_env, "obs_rms"):
         vec_env.set_attr("update_running_mean", False)
         if stats is not None:
             vec_env.set_attr("obs_rms", _running_moments(stats))
@@ -326,9 +349,19 @@ def _normalizers(vec_env: Any) -> list[Any]:
     return [layer for layer in layers if layer is not None]
 
 
-def _workers_normalize(vec_env: Any) -> bool:
-    # Asked first: asking a worker for an attribute that it lacks ends it.
-    return all(vec_env.call("has_wrapper_attr", "obs_rms"))
+def running_returns(vec_env: Any) -> list[float] | None:
+    """Return the raw return so far of each environment's episode, or None if nothing records episodes."""
+    if not _every_one_has(vec_env, "episode_returns"):
+        return None
+    return [float(value) for value in vec_env.get_attr("episode_returns")]
+
+
+def _every_one_has(vec_env: Any, name: str) -> bool:
+    """Whether every environment has an attribute; asking a worker for one that it lacks would end it.
+
+    An environment that is vectorised itself has no environments inside that could be asked.
+    """
+    return hasattr(vec_env, "call") and all(vec_env.call("has_wrapper_attr", name))
 
 
 def _running_moments(stats: Moments) -> RunningMeanStd:

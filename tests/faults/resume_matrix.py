@@ -75,7 +75,9 @@ GYMNASIUM = [
     Case("CartPole-v1", "gymnasium", rollout_steps=5, updates=24),
     Case("CartPole-v1", "gymnasium-async", rollout_steps=5, updates=24),
     Case("Acrobot-v1", "gymnasium", rollout_steps=125, updates=7),
+    Case("Acrobot-v1", "gymnasium-async", rollout_steps=125, updates=7),
     Case("MountainCarContinuous-v0", "gymnasium", rollout_steps=111, updates=12),
+    Case("MountainCarContinuous-v0", "gymnasium-async", rollout_steps=111, updates=12),
     Case("LunarLander-v3", "gymnasium", rollout_steps=1, updates=115),
     Case("dm_control/cartpole/swingup", "gymnasium", rollout_steps=250, updates=6),
 ]

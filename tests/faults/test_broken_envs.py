@@ -173,6 +173,15 @@ def test_what_breaks_again_at_once_is_a_fault_after_all(backend: str, fault: str
     assert channel.kinds[-1] == "RunFailed"
 
 
+def test_a_rollout_without_a_step_that_succeeds_is_a_fault(tmp_path: Path):
+    with broken("raise", always=True, after=1) as env_id:
+        config = settings(env_id, "gymnasium", on_fault="restart")
+        with pytest.raises(
+            EnvironmentFault, match=r"^no step of a rollout succeeded: environment 1 of .* boom"
+        ):
+            Trainer(config.updated({"vmpo": {"rollout_steps": 2}})).run(tmp_path / "run")
+
+
 Break = Callable[[Training, pytest.MonkeyPatch], None]
 
 

@@ -88,6 +88,18 @@ def test_missing_box2d_gets_the_command(monkeypatch: pytest.MonkeyPatch) -> None
     assert message("LunarLander-v3", kind=BackendUnavailableError).endswith("(pip install 'vmpo-tui[box2d]')")
 
 
+@pytest.mark.parametrize("env_id", ["phys2d/CartPole-v1", "tabular/Blackjack-v0"])
+def test_missing_jax_gets_the_command(monkeypatch: pytest.MonkeyPatch, env_id: str) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    for name in [
+        name for name in sys.modules if name.startswith(("gymnasium.envs.phys2d", "gymnasium.envs.tabular"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    text = message(env_id, kind=BackendUnavailableError)
+    assert text.startswith(f"{env_id} needs a package that is not installed: ")
+    assert text.endswith("(pip install 'gymnasium[jax]')")
+
+
 @pytest.mark.parametrize("package", ["shimmy", "dm_control"])
 def test_missing_dm_control_gets_the_command(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)

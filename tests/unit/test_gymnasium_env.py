@@ -20,7 +20,7 @@ from engine.envs.base import ContinuousActions, DiscreteActions, FaultPolicy
 from engine.envs.gymnasium import GymnasiumEnv
 from engine.errors import CheckpointError, EnvironmentFault
 from tests.unit import fault_envs
-from tests.unit.fault_envs import BREAK, END, STEP_FAULTS
+from tests.unit.fault_envs import BREAK, END, LEAVES, STEP_FAULTS
 
 Make = Callable[..., GymnasiumEnv]
 
@@ -100,9 +100,26 @@ def test_matrix_actions_arrive_in_their_shape_and_a_termination_beats_a_truncati
     assert (batch.terminated[0], batch.truncated[0]) == (True, False)
 
 
-@pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("fault", STEP_FAULTS)
-def test_a_step_that_breaks_is_named(make: Make, fault: str, asynchronous: bool) -> None:
+IN_PROCESSES = {*STEP_FAULTS} - {*LEAVES} | {
+    "dict-longer",
+    "tuple-shorter",
+    "bytes-overflow",
+    "float32-overflow",
+}
+
+
+@pytest.mark.parametrize(
+    ("fault", "asynchronous"),
+    [
+        (fault, asynchronous)
+        for asynchronous in (False, True)
+        for fault in STEP_FAULTS
+        if not asynchronous or fault in IN_PROCESSES
+    ],
+)
+def test_a_step_that_breaks_is_named(
+    make: Make, fault: str, asynchronous: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
     env = make(f"Faulty/{fault}-v0", asynchronous=asynchronous)
     env.reset(0)
     env.step(actions(0, 0, END))
@@ -114,6 +131,42 @@ def test_a_step_that_breaks_is_named(make: Make, fault: str, asynchronous: bool)
     assert not multiprocessing.active_children()
     with pytest.raises(EnvironmentFault, match="are closed; make new ones"):
         env.step(actions(0, 0, 0))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("env_id", ["NestedEnv", "dict-nan", "tuple-index", "bytes-shape", "float32-integer"])
+def test_observations_are_flattened_as_gymnasium_does(make: Make, env_id: str) -> None:
+    bare = gym.make(f"Faulty/{env_id}-v0").unwrapped
+    observation, _ = bare.reset()
+    expected = gym.spaces.flatten(bare.observation_space, observation)
+    assert make(f"Faulty/{env_id}-v0", 1).reset(0)[0].tolist() == np.ravel(expected).tolist()
+
+
+def test_an_array_that_an_environment_uses_again_is_not_shared(make: Make) -> None:
+    env = make("Faulty/ReusingEnv-v0", 1)
+    first = env.reset(0)
+    second = env.step(actions(0)).observation
+    last = env.step(actions(END))
+    assert [values[0, 0] for values in (first, second, last.next_observation, last.observation)] == [
+        0,
+        1,
+        2,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_what_is_raised_past_the_guard_is_a_fault_and_not_printed(
+    make: Make, asynchronous: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    env = make("Faulty/generator-v0", 2, asynchronous=asynchronous)
+    env.reset(0)
+    name = "environment 0" if asynchronous else "an environment"
+    message = f"{name} of Faulty/generator-v0 failed in a call: RuntimeError: no generator (step 0)"
+    with pytest.raises(EnvironmentFault, match=f"^{re.escape(message)}$"):
+        env.state_dict()
+    assert not multiprocessing.active_children()
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

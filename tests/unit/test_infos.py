@@ -94,6 +94,8 @@ def test_observations_beside_the_infos(key: str, values: Any, mask: Any) -> None
         ({"episode": {"r": np.array([5.0, 6.0]), "_r": np.array([True, False])}}, [(0, 5.0)]),
         ({"episode": {"r": np.array([5.0, 6.0])}}, [(0, 5.0), (1, 6.0)]),
         ({"episode": {"r": np.float32(5)}}, [(0, 5.0)]),
+        ({"episode": {"r": np.array(5.0), "l": np.array(3)}}, [(0, 5.0)]),
+        ({"final_info": {"episode": {"r": np.array(5.0)}}}, [(0, 5.0)]),
         ({"episode": [None, {"r": 6.0}], "_episode": [False, True]}, [(1, 6.0)]),
         ({"episode": {"r": [[5.0], [6.0]]}, "_episode": [True, False]}, [(0, 5.0)]),
     ],

@@ -120,10 +120,16 @@ def rewrite_manifest(checkpoint: Path, **changes: object) -> None:
 
 def test_the_best_return_survives_a_resume(tmp_path):
     first = train(PENDULUM, tmp_path / "run", run=HALF)
-    summary = Trainer.resume(tmp_path / "run", total_steps=WHOLE["total_steps"]).run(tmp_path / "run")
     assert first.best_return is not None
-    assert summary.best_return is not None
-    assert summary.best_return >= first.best_return
+    channel = ScriptedChannel((UpdateCompleted, (Stop(),)))  # before anything is evaluated again
+    resumed = Trainer.resume(tmp_path / "run", total_steps=WHOLE["total_steps"], channel=channel)
+    stopped = resumed.run(tmp_path / "run")
+    assert (stopped.updates, stopped.final_evaluation) == (9, None)
+    assert stopped.best_return == first.best_return
+    summary = Trainer.resume(tmp_path / "run").run(tmp_path / "run")
+    assert summary.final_evaluation is not None
+    returns = summary.final_evaluation.returns
+    assert summary.best_return == max(first.best_return, sum(returns) / len(returns))
 
 
 @pytest.fixture

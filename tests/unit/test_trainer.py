@@ -11,10 +11,15 @@ import pytest
 import torch
 
 from engine.checkpoint import find_checkpoint, load_checkpoint
+from engine.commands import Pause, Stop
+from engine.envs import check_env
 from engine.envs.wrappers import collect_vector_obs_rms_stats, make_env
 from engine.errors import ConfigError
 from engine.evaluation import evaluate_vectorized
+from engine.events import RunFailed, RunPaused, UpdateCompleted
 from engine.trainer import SEED_CONFIG, Trainer, VMPOTrainer, evaluate_checkpoint, format_metrics
+from engine.training import build_agent
+from tests.unit import fault_envs
 from tests.unit.run_script import ScriptedChannel, rows
 
 REQUIRED = inspect.Parameter.empty
@@ -80,6 +85,61 @@ def test_every_argument_reaches_the_configuration():
     # What the seed's interface implies: a temperature that follows its gradient, one full-batch step.
     assert (vmpo["temperature_mode"], vmpo["epochs"], vmpo["minibatch_size"]) == ("gradient", 1, 0)
     assert optimizer["schedule"] == "constant"
+
+
+def test_numpy_scalars_are_numbers(tmp_path):
+    plain = make(gamma=0.5, policy_lr=0.25)
+    trainer = make(
+        seed=np.int64(5), gamma=np.float32(0.5), policy_lr=np.float64(0.25), num_envs=np.int32(2),
+        normalize_advantages=np.True_, policy_layer_sizes=(np.int64(8),), value_layer_sizes=[np.uint8(8)],
+    )  # fmt: skip
+    assert trainer.config == plain.config
+    summary = trainer.train(np.int64(32), str(tmp_path / "run"), updates_per_step=np.int16(2))
+    assert (summary.env_steps, rows(tmp_path / "run")[-1]["gradient_steps"]) == (32, 4)
+    with pytest.raises(ConfigError, match=r"^run\.seed must be a whole number, not 2\.5$"):
+        make(seed=np.float64(2.5))
+
+
+@pytest.mark.parametrize("device", ["cuda:1", torch.device("cuda:1")])
+def test_another_device_than_the_first_is_refused(device):
+    message = (
+        "run.device must be cpu, cuda or auto, not cuda:1; to train on that one set "
+        "CUDA_VISIBLE_DEVICES=1 and use cuda"
+    )
+    with pytest.raises(ConfigError, match=f"^{message}$"):
+        make(device=device)
+    assert [make(device=name).config.run.device for name in ("cpu", "cuda", "cuda:0")] == [
+        "cpu",
+        "cuda",
+        "cuda",
+    ]
+
+
+def test_a_second_run_of_a_trainer_begins_like_the_first(tmp_path):
+    channel = ScriptedChannel((UpdateCompleted, (Pause(),)), (RunPaused, (Stop(),)))
+    trainer = make("InvertedPendulum-v5", channel=channel)
+    assert trainer.train(48, str(tmp_path / "stopped")).reason == "stopped"
+    trainer._best_return = 1e9  # which nothing that follows would beat
+    summary = trainer.train(48, str(tmp_path / "again"))
+    fresh = make("InvertedPendulum-v5").train(48, str(tmp_path / "fresh"))
+    assert (summary.reason, summary.updates, summary.paused) == ("completed", 3, False)
+    assert summary.best_return == fresh.best_return < 1e9
+    states = [load_checkpoint(find_checkpoint(tmp_path / name, "best")) for name in ("again", "fresh")]
+    for state in states:
+        del state.state["training"]["seconds"]
+    assert states[0].state == states[1].state
+
+
+def test_a_second_run_that_cannot_start_says_nothing_of_the_first(tmp_path):
+    channel = ScriptedChannel()
+    trainer = make(channel=channel)
+    trainer.train(16, str(tmp_path / "run"))
+    trainer.config = trainer.config.updated({"env": {"id": "CartPol-v1"}})
+    with pytest.raises(ConfigError):
+        trainer.train(16, str(tmp_path / "again"))
+    failed = channel.events[-1]
+    assert isinstance(failed, RunFailed)
+    assert (failed.env_steps, failed.updates, failed.checkpoint) == (0, 0, None)
 
 
 def test_a_wrong_argument_is_named():
@@ -167,6 +227,27 @@ def test_vectorized_evaluation_agrees_with_the_engines(env_id, tmp_path):
     # Raw returns, although these environments scale and clip their rewards.
     result = evaluate_checkpoint(tmp_path / "run", episodes=3, seed=11)
     assert metrics == pytest.approx(result.metrics(), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["NestedEnv", "MatrixActionEnv", "EndlessEnv"])
+def test_vectorized_evaluation_gives_every_environment_the_actions_of_its_space(name):
+    with fault_envs.registered():
+        env_id = f"Faulty/{name}-v0"
+        agent = build_agent(check_env(env_id), SMALL)
+        envs = gym.vector.SyncVectorEnv([lambda: CheckedActions(make_env(env_id)) for _ in range(2)])
+        metrics = evaluate_vectorized(agent, envs, max_episode_steps=7)
+        envs.close()
+    # Two of these never end, and are cut off; they pay 2 and 1 a step.
+    expected = {"NestedEnv": (14, 7), "MatrixActionEnv": (0, 1), "EndlessEnv": (7, 7)}[name]
+    assert (metrics["eval/return_mean"], metrics["eval/length_mean"]) == expected
+
+
+class CheckedActions(gym.Wrapper):
+    """Refuses actions that are not of the space."""
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        return super().step(action)
 
 
 def test_vectorized_evaluation_without_statistics_keeps_those_of_the_environments(tmp_path):

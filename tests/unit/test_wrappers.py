@@ -157,6 +157,16 @@ def test_statistics_of_nothing_are_skipped() -> None:
     assert merge_obs_rms_stats([(garbage, garbage, 0)]) is None
 
 
+def test_statistics_that_cannot_be_are_refused() -> None:
+    fine = np.zeros(2), np.ones(2), 5
+    with pytest.raises(ValueError, match=r"^the variance of statistics 1 is negative: -3\.0$"):
+        merge_obs_rms_stats([fine, (np.zeros(2), np.array([1.0, -3.0]), 1)])
+    with pytest.raises(ValueError, match=r"statistics 1 have shapes \(3,\) and \(3,\), expected \(2,\)"):
+        merge_obs_rms_stats([fine, (np.zeros(3), np.ones(3), 1)])
+    with pytest.raises(ValueError, match=r"statistics 0 have shapes \(2,\) and \(\), expected \(2,\)"):
+        merge_obs_rms_stats([(np.zeros(2), 1.0, 1)])  # type: ignore[list-item]
+
+
 def normalising() -> Env:
     return make_env("CartPole-v1", seed=0, normalize_reward=False)
 
@@ -194,6 +204,14 @@ def test_vector_environments_without_normalisation_have_no_statistics(vector: An
     assert collect_vector_obs_rms_stats(envs) is None
     apply_obs_rms_stats(envs, (np.zeros(4), np.ones(4), 3.0))
     envs.reset(seed=0)  # and still work
+    envs.close()
+
+
+def test_environments_that_are_vectorised_themselves_have_no_statistics() -> None:
+    envs = gym.make_vec("CartPole-v1", num_envs=2, vectorization_mode="vector_entry_point")
+    assert collect_vector_obs_rms_stats(envs) is None
+    apply_obs_rms_stats(envs, (np.zeros(4), np.ones(4), 3.0))
+    assert envs.reset(seed=0)[0].shape == (2, 4)
     envs.close()
 
 
