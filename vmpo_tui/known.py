@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ SUGGESTED: tuple[tuple[str, str], ...] = (
 )
 """Environments to begin with, from the quickest to the hardest, each with what it asks for."""
 
-SLIP = 1_000_000
-"""Upper limits from here on only catch slips of the finger, and are not worth a word."""
+SLIPS = {10.0**power for power in range(6, 19)}
+"""Upper limits that only catch slips of the finger, and are not worth a word."""
 
 
 def environments() -> list[str]:
@@ -60,7 +61,7 @@ def range_of(key: str) -> str:
     if "low" not in limits:
         return ""
     low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
-    if limits["high"] >= SLIP:
+    if limits["high"] == math.inf or limits["high"] in SLIPS:
         return low
     return f"{low}, {'below' if limits['open_high'] else 'at most'} {limits['high']:,}"
 

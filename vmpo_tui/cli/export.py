@@ -22,6 +22,7 @@ def export(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .onnx or .safetensors.")
     ],
     best: options.Best = False,
+    imports: options.Imports = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the policy of a run or checkpoint to a file, ready for use without this program.
@@ -34,6 +35,7 @@ def export(
     Example: `vmpo export my-run --best -o policy.onnx`
     """
     _check_output(output)
+    options.import_modules(imports)
     path = find_run(run)
 
     from engine.checkpoint import open_checkpoint

@@ -208,6 +208,15 @@ Sinks = Annotated[
         help="Where metrics go besides the run directory: tensorboard or wandb; may be repeated.",
     ),
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        show_default="none",
+        help="A Python module to import first, such as one that registers ENV; may be repeated.",
+    ),
+]
 Progress = Annotated[
     bool, typer.Option("--progress/--no-progress", help="Show progress on stderr while it trains.")
 ]
@@ -292,6 +301,22 @@ def _with_option(config: Config, flag: str, values: Mapping[str, Mapping[str, An
         return config.updated(values)
     except ConfigError as error:
         raise ConfigError(f"{flag}: {error}") from error
+
+
+def import_modules(names: Iterable[str] | None) -> None:
+    """Import what ``--import`` names; nothing else that a user gives names code.
+
+    Raises:
+        ConfigError: a module cannot be imported.
+    """
+    if not names:
+        return
+    from engine.envs import imports
+
+    try:
+        imports.import_modules(names)
+    except ConfigError as error:
+        raise ConfigError(f"--import: {error}") from error
 
 
 def check_settings(config: Config) -> None:

@@ -33,6 +33,7 @@ def train(
     eval_every: options.EvalEvery = None,
     on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
+    imports: options.Imports = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
@@ -40,6 +41,7 @@ def train(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
+    options.import_modules(imports)
     overrides = options.Overrides(
         steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
     )
@@ -74,10 +76,12 @@ def resume(
     paused: Annotated[
         bool, typer.Option("--paused", help="Stand still there until `vmpo attach RUN` lets it go on.")
     ] = False,
+    imports: options.Imports = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
     """Continue a run from its last checkpoint, or from the one that is given, exactly where it stood."""
+    options.import_modules(imports)
     start, _ = find_start(run, steps)
 
     from engine.checkpoint import run_of
@@ -105,9 +109,11 @@ def evaluate(
         Path | None,
         typer.Option("--video", metavar="OUT.mp4", show_default="none", help="Film the first episode."),
     ] = None,
+    imports: options.Imports = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Score the policy of a run or checkpoint on fresh episodes with raw rewards."""
+    options.import_modules(imports)
     path = find_run(run)
     if video is not None:
         check_video(video)

@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.envs.imports import import_modules, imported
 from engine.errors import BackendUnavailableError, CheckpointError, EngineError
 from engine.files import TEMPORARY_PREFIX
 from vmpo_tui.robot import gl
@@ -50,6 +51,7 @@ def require_encoder() -> None:
 def command(recording: Path, out: Path, look: Look | None = None) -> list[str]:
     """Return the command that makes a video; its last line on stderr says what went wrong."""
     options = ["--look", json.dumps(dataclasses.asdict(look))] if look else []
+    options += [word for name in imported() for word in ("--import", name)]
     return [sys.executable, "-m", "vmpo_tui.robot.film", str(recording), str(out), *options]
 
 
@@ -150,10 +152,12 @@ def main() -> int:
     parser.add_argument("recording", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--look", type=json.loads, default={}, help="fields of Look, as JSON")
+    parser.add_argument("--import", dest="modules", action="append", default=[], help="imported first")
     arguments = parser.parse_args()
     from engine.recording import load_recording
 
     try:
+        import_modules(arguments.modules)
         recording = load_recording(arguments.recording)
         film(recording, arguments.out, arguments.look)
     except EngineError as error:
