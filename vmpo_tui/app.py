@@ -112,20 +112,21 @@ class VmpoApp(Steering):
         shown = [one for one in self.screen_stack if isinstance(one, RunScreen) and one.is_mounted]
         self._behind = not shown  # none is mounted yet; a dialog may be in front
         for screen in shown:
-            hint = self.hint(self.view)
-            screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=hint)
+            self.present(screen)
+
+    def present(self, screen: RunScreen) -> None:
+        """Draw what is known on a screen."""
+        screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=self.hint(self.view))
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
         if isinstance(self.screen, RunScreen) and label != self.screen.LABEL:
             self.switch_screen(label)
-            self.call_after_refresh(self.show_now)
 
     def action_show_metric(self, metric: str) -> None:
         """Show a metric on the whole screen."""
         self.get_screen("charts", Charts).open_metric(metric, self.view)
         self.action_show_screen("charts")
-        self.call_after_refresh(self.show_now)
 
     def action_freeze(self) -> None:
         """Hold the display still, or follow again."""

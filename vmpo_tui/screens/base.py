@@ -125,6 +125,7 @@ class RunScreen(Screen[None]):
             cost: share of a core that the screen takes, where it is known.
             hint: a key and what it does, for those who do not know yet.
         """
+        first = self._again is None
         self._again = partial(self.show, view, frozen=frozen, cost=cost, hint=hint)
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
@@ -132,15 +133,25 @@ class RunScreen(Screen[None]):
         self.set_class(hint is not None, "-hinted")
         self.query_one(HintLine).show(hint)
         self.query_one(Numbers).show(view)
-        if not frozen:
+        if first or not frozen:
             self.show_body(view)
+
+    def on_screen_resume(self) -> None:
+        """Show the run as it stands before anything is painted: what was shown last may be long past."""
+        present = getattr(self.app, "present", None)
+        if present is not None and self.is_mounted:
+            present(self)
 
     def on_resize(self) -> None:
         """Show the run again: another size has room for other things, or for numbers alone."""
         size = self.app.size
         self.set_class(size.width < NARROWEST or size.height < LOWEST, "-minute")
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        """Show what was shown last: a newer view may have come since the size changed."""
         if self._again is not None:
-            self.call_after_refresh(self._again)
+            self._again()
 
     def show_body(self, view: RunView) -> None:
         """Show a view between the tabs and the footer."""
