@@ -187,6 +187,6 @@ class VmpoApp(Steering):
             self.session.send(commands.Stop(save=choice == "save"))
         self.view, self._behind = run_view.request_stop(self.view), True
 
-    def complain(self, text: str) -> None:
-        """Say in the log that something of the user's cannot be used."""
-        self.view = run_view.note(self.view, text, "warning")
+    def tell(self, text: str, kind: str = "info") -> None:
+        """Say something in the log of the run that is shown; drawn with what the engine says next."""
+        self.view, self._behind = run_view.note(self.view, text, kind), True

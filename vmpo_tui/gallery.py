@@ -270,11 +270,9 @@ class Gallery:
             return *look.heights[metric], 0
         if not look.clipping:
             return *raster.padded_range(*heights_between(curves, *stretch, scale)), 0
-        low, high, clipped = inner_range([
-            heights
-            for curve in _measured(curves, look)
-            for heights in (scale.forward(curve.y[_visible(curve, stretch)]), _crossings(curve, stretch, scale))
-        ])  # fmt: skip
+        lines = _measured(curves, look)
+        points = [scale.forward(curve.y[_visible(curve, stretch)]) for curve in lines]
+        low, high, clipped = inner_range([*points, *(_crossings(curve, stretch, scale) for curve in lines)])
         others = [curve for curve in curves if curve.deviation is not None or curve.upper is not None]
         least, most = heights_between(others, *stretch, scale)
         return *raster.padded_range(min(low, least), max(high, most)), clipped

@@ -38,6 +38,7 @@ class Shell(App[int]):
         background: $surface; color: $text; border: round $frame;
         &:focus { background: $foreground; color: $background; background-tint: $foreground 0%; }
     }
+    .-theme-monochrome ChoiceDialog.-flat Button { border: none; }
     """
 
     def __init__(self, desk: Desk | None = None) -> None:
@@ -222,6 +223,10 @@ class Shell(App[int]):
 
     def complain(self, text: str) -> None:
         """Say in the log that something of the user's cannot be used."""
+        self.tell(text, "warning")
+
+    def tell(self, text: str, kind: str = "info") -> None:
+        """Say something in the log of the run that is shown."""
         raise NotImplementedError
 
     def show_now(self) -> None:
