@@ -39,7 +39,9 @@ class ChoiceDialog(ModalScreen[str]):
         + """
     ChoiceDialog Button { width: 1fr; margin-top: 1; }
     ChoiceDialog.-flat > Vertical { padding: 0 1; overflow-y: auto; scrollbar-size-vertical: 1; }
-    ChoiceDialog.-flat Button { border: none; height: 1; min-height: 1; line-pad: 1; margin-top: 0; }
+    ChoiceDialog.-flat Button {
+        border: none !important; height: 1; min-height: 1; line-pad: 1; margin-top: 0;
+    }
     """
     )
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (22, "-tall")]

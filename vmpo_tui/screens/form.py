@@ -20,6 +20,10 @@ from vmpo_tui.widgets.field import Field, Note
 Answer = TypeVar("Answer")
 
 
+class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Holds the fields, which scroll with the focus: the arrows move that, and not the picture."""
+
+
 class Form(ModalScreen[Answer | None], Generic[Answer]):
     """Dismissed with the answer that its fields make, or with None to leave things as they are."""
 
@@ -60,7 +64,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
             about = self.about()
             if about:
                 yield Static(Text(printable(about)), classes="about")
-            with VerticalScroll(can_focus=False):
+            with Fields():
                 yield from self.fields()
             yield Static(classes="whole", markup=False)
 
