@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from engine import commands
 from engine.errors import ConfigError
-from vmpo_tui import run_view
+from vmpo_tui import chart_files, run_view
 from vmpo_tui.keys import STEERING
 from vmpo_tui.screens.parameters import Parameters
 from vmpo_tui.session import Source
@@ -22,8 +24,15 @@ class Steering(Shell):
         """Offer no key that steers where no run is shown."""
         return self.view.state != "idle" or action not in STEERING
 
+    def pictures_folder(self) -> Path:
+        """Return the folder of what was saved from the screens of the run; where one is, without one."""
+        run = self.view.run_dir
+        return Path(run) / chart_files.FOLDER if run else super().pictures_folder()
+
     def action_toggle_pause(self) -> None:
         """Pause or go on; the screen says so once the engine has."""
+        if self._refused():
+            return
         if self.view.held or self.view.state == "pausing":
             self.session.send(commands.Resume())
         else:
@@ -41,6 +50,8 @@ class Steering(Shell):
 
     def action_step_once(self) -> None:
         """Run one iteration of a paused run."""
+        if self._refused():
+            return
         if self.view.state == "paused":
             self.session.send(commands.StepOnce())
         else:
