@@ -343,7 +343,9 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
     events.UpdateCompleted: _updated,
     events.EvaluationCompleted: _evaluated,
     events.CheckpointSaved: _saved,
-    events.RunPaused: lambda view, event: note(replace(view, state="paused", held=True), "paused"),
+    events.RunPaused: lambda view, event: note(
+        replace(view, state="paused", held=True), "one iteration, paused again" if view.held else "paused"
+    ),
     events.RunResumed: lambda view, event: note(
         replace(view, state="training", held=False), "training goes on"
     ),
