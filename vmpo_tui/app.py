@@ -75,6 +75,8 @@ class VmpoApp(Steering):
             if live:
                 self.say(self.view, event)
             self.view = run_view.apply(self.view, event)
+            if isinstance(event, RunStarted):
+                self.open_bookmarks(event.run_dir)
             if isinstance(event, UpdateCompleted) and not self._settled:
                 self._settled = True
                 gc.freeze()  # or full collections go through all that is loaded: 0.2 s in which nobody trains

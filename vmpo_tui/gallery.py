@@ -155,7 +155,7 @@ class Gallery:
         else:
             entries += [(f"━ {printable(run.name)}", run.style) for run in self._others]
         if self._markers:
-            entries.append((f"{look.marker.rules[1]} setting changed", "marker"))
+            entries.append((f"{look.marker.rules[1]} setting changed, or bookmark", "marker"))
         return entries
 
     def marker_near(self, look: Look, reach: float) -> str:

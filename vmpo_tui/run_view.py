@@ -164,6 +164,8 @@ class RunView:
     """What each setting that was changed during the run had been before, by dotted name."""
     markers: tuple[Marker, ...] = ()
     """What was changed during the run."""
+    bookmarks: tuple[Marker, ...] = ()
+    """What somebody wants to find again."""
     latest: Mapping[str, float] = field(default_factory=dict)
     """The newest row of metrics."""
     inspection: events.Inspection | None = None
@@ -179,6 +181,11 @@ class RunView:
     failure: events.RunFailed | None = None
     finish: events.RunFinished | None = None
     history: History = field(default_factory=History)
+
+    @property
+    def marks(self) -> tuple[Marker, ...]:
+        """Every place that the charts mark."""
+        return *self.markers, *self.bookmarks
 
     @property
     def over(self) -> bool:

@@ -56,17 +56,27 @@ class Chart(Lines):
             await self.run_action(f"app.show_metric({self.metric!r})")
 
     def show(
-        self, curves: tuple[Curve, ...], x_end: float | None = None, markers: tuple[float, ...] = ()
+        self,
+        curves: tuple[Curve, ...],
+        x_end: float | None = None,
+        markers: tuple[float, ...] | None = None,
     ) -> None:
         """Draw these curves from now on.
 
         Args:
             curves: in drawing order; their styles are component classes of the chart.
             x_end: right end of the axis; None ends it with the data.
-            markers: steps at which somebody changed something.
+            markers: steps at which somebody changed something; None for those that it has.
         """
-        self._curves, self._x_end, self._markers = curves, x_end, markers
+        self._curves, self._x_end = curves, x_end
+        self._markers = self._markers if markers is None else markers
         self.redraw()
+
+    def mark(self, markers: tuple[float, ...]) -> None:
+        """Mark steps at which somebody changed something."""
+        if markers != self._markers:
+            self._markers = markers
+            self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return the chart with its axes, or a message while there is nothing to draw."""
