@@ -50,7 +50,9 @@ def runs(as_json: options.AsJson = False) -> None:
         )
         for run in found
     ]
-    write_table(("run", "state", "environment", "steps", "best", "age"), rows, right=("steps", "best", "age"))
+    write_table(
+        ("run", "state", "environment", "steps", "best", "changed"), rows, right=("steps", "best", "changed")
+    )
 
 
 def envs(

@@ -107,6 +107,9 @@ class Duals(RunScreen):
         self._show_sample_size(view)
         self._show_advantages(view)
         self._show_policy(view)
+        marks = tuple(float(mark.env_steps) for mark in view.marks)
+        for chart in self.query(DualChart):
+            chart.mark(marks)
 
     def _show_duals(self, view: RunView) -> None:
         chart = self.query_one("#duals-chart", DualChart)

@@ -60,7 +60,7 @@ class Chart(Lines):
         self,
         curves: tuple[Curve, ...],
         x_end: float | None = None,
-        markers: tuple[float, ...] = (),
+        markers: tuple[float, ...] | None = None,
         heights: tuple[float, float] | None = None,
     ) -> None:
         """Draw these curves from now on.
@@ -68,11 +68,18 @@ class Chart(Lines):
         Args:
             curves: in drawing order; their styles are component classes of the chart.
             x_end: right end of the axis; None ends it with the data.
-            markers: steps at which somebody changed something.
+            markers: steps at which somebody changed something; None for those that it has.
             heights: lowest and highest value to have room for; None for those that there are.
         """
-        self._curves, self._x_end, self._markers, self._heights = curves, x_end, markers, heights
+        self._curves, self._x_end, self._heights = curves, x_end, heights
+        self._markers = self._markers if markers is None else markers
         self.redraw()
+
+    def mark(self, markers: tuple[float, ...]) -> None:
+        """Mark steps at which somebody changed something."""
+        if markers != self._markers:
+            self._markers = markers
+            self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return the chart with its axes, or a message while there is nothing to draw."""
