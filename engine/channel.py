@@ -51,9 +51,8 @@ class Channel:
     def send(self, command: Command) -> None:
         """Leave a command for the engine; returns at once."""
         if isinstance(command, Stop):
-            self._stops.append(
-                command
-            )  # without the lock: a signal's handler may have interrupted its holder
+            # Without the lock: a signal's handler may have interrupted its holder.
+            self._stops.append(command)
         self._commands.put(command)
 
     def receive(self, timeout: float | None = None) -> Command | None:

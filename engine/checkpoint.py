@@ -9,6 +9,7 @@ rename, fsync of the directory, verify, pointers, prune.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -25,12 +26,25 @@ from torch import Tensor
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import TEMPORARY_PREFIX, make_directory, replace_atomically, sync_directory, write_durably
+from engine.files import (
+    LINK,
+    TEMPORARY_PREFIX,
+    make_directory,
+    replace_atomically,
+    require_own,
+    sync_directory,
+    write_durably,
+)
 from engine.generations import MANIFEST, NAME, generations, order
 from engine.manifest import CONFIG, STATE, TENSORS, describe_parts, verify
 
 POINTERS = ("last", "best")
-MISFITS = (CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError)
+OLDER = "older and sound"
+MOST_NAMED = 5
+"""Checkpoints that an error message lists."""
+MISFITS = (
+    CheckpointError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError
+)  # fmt: skip
 """What loading a sound checkpoint of something else raises."""
 
 
@@ -47,6 +61,8 @@ class Checkpoint:
     updates: int
     manifest: dict[str, Any]
     """Also library versions and thread count, which decide whether a resume is exact."""
+    note: str = ""
+    """What the user should know about how it was found."""
 
 
 def save_checkpoint(
@@ -77,6 +93,7 @@ def save_checkpoint(
     """
     temporary = checkpoints / f"{TEMPORARY_PREFIX}{env_steps:012d}"
     try:
+        require_own(checkpoints)
         make_directory(checkpoints)
         _remove_leftovers(checkpoints)
         temporary.mkdir()
@@ -105,15 +122,18 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
         which: last or best.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or no best one.
     """
     if path.absolute().parent.name == "checkpoints" and NAME.fullmatch(path.name) and path.is_dir():
+        _require_own(path.parent)
         return path
     if not path.is_dir():
         raise CheckpointError(
             f"{path} does not exist; expected a run directory or a checkpoint (see: vmpo runs)"
         )
     checkpoints = path / "checkpoints" if (path / "checkpoints").is_dir() else path
+    if checkpoints != path:
+        _require_own(checkpoints)
     complete = generations(checkpoints)
     if not complete:
         raise CheckpointError(f"{path} holds no checkpoint yet")
@@ -121,15 +141,39 @@ def find_checkpoint(path: Path, which: str = "last") -> Path:
     try:
         name = pointer.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return complete[-1]  # killed before the first one was pointed to
+        if which == "last":
+            return complete[-1]  # killed before the first one was pointed to
+        raise CheckpointError(
+            f"{path} has no {which} checkpoint: {pointer} is missing; there are "
+            f"{', '.join(one.name for one in complete[-MOST_NAMED:])} in {checkpoints}"
+        ) from None
     except (OSError, UnicodeDecodeError):
         name = ""
     if not NAME.fullmatch(name) or not (checkpoints / name).is_dir():
         raise CheckpointError(
             f"{pointer} is damaged: it names {name[:80]!r}, which is no checkpoint beside it"
-            f"{_offer(reversed(complete))}"
+            f"{_offer(reversed(complete), 'the newest that is sound')}"
         )
     return checkpoints / name
+
+
+def open_checkpoint(path: Path, which: str = "last") -> Checkpoint:
+    """Find a checkpoint as `find_checkpoint` does and load it; its note says if it was not pointed to.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    found = find_checkpoint(path, which)
+    pointer = found.parent / which
+    if found == path or pointer.exists():
+        return load_checkpoint(found)
+    note = f"{pointer} is missing, so that the newest checkpoint is taken: {found.name}"
+    return dataclasses.replace(load_checkpoint(found), note=note)
+
+
+def _require_own(checkpoints: Path) -> None:
+    if checkpoints.is_symlink():
+        raise CheckpointError(f"{checkpoints} cannot be used: {LINK}")
 
 
 def run_of(path: Path) -> Path:
@@ -151,12 +195,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
         config = Config.from_toml(path / CONFIG)
         tensors = safetensors.torch.load((path / TENSORS).read_bytes())
         state = json.loads((path / STATE).read_text(encoding="utf-8"))
-        env_steps, updates = int(manifest["env_steps"]), int(manifest["updates"])
     except CheckpointError as error:
         raise CheckpointError(f"{error}{sound_alternative(path)}") from error
     except _UNREADABLE as error:
         raise CheckpointError(f"{path} cannot be read: {error}{sound_alternative(path)}") from error
-    return Checkpoint(path, tensors, state, config, env_steps, updates, manifest)
+    return Checkpoint(path, tensors, state, config, manifest["env_steps"], manifest["updates"], manifest)
 
 
 def require_environment(checkpoint: Checkpoint, env_id: str) -> None:
@@ -235,17 +278,15 @@ def _point(checkpoints: Path, path: Path, best: bool) -> None:
         replace_atomically(checkpoints / pointer, path.name.encode())
 
 
-def _offer(candidates: Iterable[Path]) -> str:
+def _offer(candidates: Iterable[Path], what: str = OLDER) -> str:
     """Name the first candidate that verifies, and how to go on from it."""
     for candidate in candidates:
         try:
             verify(candidate)
         except CheckpointError:
             continue
-        return (
-            f"; {candidate} is older and sound, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
-        )
-    return "; there is no sound one before it"
+        return f"; {candidate} is {what}, to go on from it: vmpo resume {shlex.quote(str(candidate))}"
+    return "; there is no sound one before it" if what == OLDER else "; none is sound"
 
 
 def _named(checkpoints: Path, pointer: str) -> Path | None:
@@ -259,10 +300,15 @@ def _named(checkpoints: Path, pointer: str) -> Path | None:
 def _remove_leftovers(checkpoints: Path) -> None:
     """Remove what interrupted saves and removals left."""
     for leftover in checkpoints.glob(f"{TEMPORARY_PREFIX}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
-        else:
-            leftover.unlink()
+        _remove(leftover)
+
+
+def _remove(path: Path) -> None:
+    """Remove a directory or file; of a link, the link alone."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
@@ -279,4 +325,4 @@ def _prune(checkpoints: Path, newest: Path, keep: int) -> None:
         if path not in kept | pointed:
             doomed = path.with_name(f"{TEMPORARY_PREFIX}old-{path.name}")
             os.replace(path, doomed)
-            shutil.rmtree(doomed)
+            _remove(doomed)

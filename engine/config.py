@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import tomllib
-import types
 import typing
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from engine.errors import ConfigError, nearest
+from engine.values import check_choice, check_range, convert, parse_scalar, parse_toml, require_order, shown
 
 Section = TypeVar("Section")
 
@@ -41,12 +40,19 @@ LIVE: frozenset[str] = frozenset(
 """Settings that may change while a run is under way."""
 
 
-def _bounded(default: Any, low: float, high: float = math.inf, *, open_low: bool = False) -> Any:
-    return field(default=default, metadata={"low": low, "high": high, "open_low": open_low})
+ORDERED = (("network.std_min", "network.std_init"), ("vmpo.alpha_min", "vmpo.alpha_init"))
+"""Settings of which the first one must not be above the second."""
 
 
-def _positive(default: Any) -> Any:
-    return _bounded(default, 0, open_low=True)
+def _bounded(
+    default: Any, low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = False
+) -> Any:
+    limits = {"low": low, "high": high, "open_low": open_low, "open_high": open_high}
+    return field(default=default, metadata=limits)
+
+
+def _positive(default: Any, high: float = math.inf) -> Any:
+    return _bounded(default, 0, high, open_low=True)
 
 
 def _one_of(default: str, *choices: str) -> Any:
@@ -61,15 +67,15 @@ def _any_of(*choices: str) -> Any:
 class RunConfig:
     """Length, seed and machine resources of a run."""
 
-    total_steps: int = _bounded(1_000_000, 1)
+    total_steps: int = _bounded(1_000_000, 1, 10**18)
     """Environment steps to train for, summed over all environments."""
     seed: int = _bounded(0, 0, 2**31 - 1)
     """Seed of every random generator of the run."""
     device: str = _one_of("cpu", "cpu", "cuda", "auto")
     """Where the networks live: cpu, cuda, or auto (cuda where there is one)."""
-    threads: int = _bounded(0, 0)
+    threads: int = _bounded(0, 0, 4096)
     """CPU threads for physics; 0 means one per available core."""
-    torch_threads: int = _bounded(1, 1)
+    torch_threads: int = _bounded(1, 1, 4096)
     """CPU threads for the networks; more than one slows small networks down."""
     sinks: tuple[str, ...] = _any_of("tensorboard", "wandb")
     """Where metrics go besides metrics.jsonl, names in engine.sinks; each needs the extra of its name."""
@@ -83,11 +89,11 @@ class EnvConfig:
     """A Gymnasium id, or dm_control/<domain>/<task>."""
     backend: str = _one_of("auto", "auto", "mujoco", "gymnasium", "gymnasium-async")
     """What steps it; auto takes mujoco for the Gymnasium v5 MuJoCo tasks and gymnasium otherwise."""
-    num_envs: int = _bounded(64, 1)
+    num_envs: int = _bounded(64, 1, 1_000_000)
     """Environments stepped in parallel (N)."""
     on_fault: str = _one_of("stop", "stop", "restart")
     """When an environment breaks: stop saves and ends the run; restart begins a new episode there."""
-    timeout: float = _positive(300.0)
+    timeout: float = _positive(300.0, 1e6)
     """Seconds that a process of gymnasium-async may take for a step or reset before it counts as hung. An
     environment that hangs in the trainer's own process cannot be ended."""
     stagger: bool = True
@@ -118,9 +124,9 @@ class NetworkConfig:
     """Nonlinearity between layers."""
     state_dependent_std: bool = False
     """Whether the Gaussian's sigma is a network output or one parameter per action dimension."""
-    std_init: float = _positive(1.0)
+    std_init: float = _positive(1.0, 1e3)
     """Sigma of a fresh Gaussian policy, in units of the rescaled action range [-1, 1]."""
-    std_min: float = _positive(1e-3)
+    std_min: float = _positive(1e-3, 1e3)
     """Lower limit of sigma."""
 
 
@@ -128,7 +134,7 @@ class NetworkConfig:
 class VMPOConfig:
     """The algorithm (Song et al., 2019); names follow the paper."""
 
-    rollout_steps: int = _bounded(64, 1)
+    rollout_steps: int = _bounded(64, 1, 10**7)
     """Steps of each environment in a rollout (T)."""
     gamma: float = _bounded(0.99, 0, 1)
     """Discount."""
@@ -145,7 +151,7 @@ class VMPOConfig:
     """Share of the rows, best advantages first, that the policy is fitted to."""
     temperature_mode: str = _one_of("exact", "exact", "gradient")
     """exact: solve the temperature's dual each update; gradient: follow its gradient, as the paper."""
-    temperature_init: float = _positive(1.0)
+    temperature_init: float = _positive(1.0, 1e6)
     """First temperature (eta)."""
     epsilon_eta: float = _positive(0.25)
     """Bound on the KL of the E-step weights from uniform."""
@@ -157,17 +163,17 @@ class VMPOConfig:
     """Take the noise of the sampled actions out of the policy loss, whose mean stays; false is the paper."""
     decoupled: bool = True
     """Fit a Gaussian's mean and sigma each with the other one of the old policy; false is the paper."""
-    alpha_init: float = _positive(1.0)
+    alpha_init: float = _positive(1.0, 1e6)
     """First value of the KL multipliers."""
-    alpha_min: float = _positive(1e-8)
+    alpha_min: float = _positive(1e-8, 1e6)
     """Floor of the KL multipliers."""
-    epochs: int = _bounded(10, 1)
+    epochs: int = _bounded(10, 1, 10**6)
     """Passes over a rollout with the same weights."""
-    updates_per_rollout: int = _bounded(1, 1)
+    updates_per_rollout: int = _bounded(1, 1, 10**6)
     """Repetitions of the whole update (targets, E-step, epochs) on a rollout."""
-    minibatch_size: int = _bounded(256, 0)
+    minibatch_size: int = _bounded(256, 0, 10**12)
     """Rows per gradient step; 0 takes the whole rollout."""
-    target_update_period: int = _bounded(1, 1)
+    target_update_period: int = _bounded(1, 1, 10**9)
     """Iterations between promotions of the target policy (see engine.learner for the paper's T_target)."""
     importance_weights: bool = False
     """Weigh rows by the clipped ratio of target to behaviour policy (Appendix E)."""
@@ -193,7 +199,7 @@ class OptimizerConfig:
     """How policy and value learning rates develop over the run: constant, or linear to 0."""
     max_grad_norm: float = _bounded(0.5, 0)
     """Gradient norm limit of policy and value, each on its own; 0 switches it off."""
-    sgd_momentum: float = _bounded(0.9, 0, 1)
+    sgd_momentum: float = _bounded(0.9, 0, 1, open_high=True)
     """Momentum of sgd."""
 
 
@@ -201,9 +207,9 @@ class OptimizerConfig:
 class EvaluationConfig:
     """Periodic evaluation: deterministic actions, raw rewards, environments of its own."""
 
-    interval: int = _bounded(100_000, 0)
+    interval: int = _bounded(100_000, 0, 10**18)
     """Environment steps between evaluations; 0 evaluates at the end only."""
-    episodes: int = _bounded(10, 1)
+    episodes: int = _bounded(10, 1, 1_000_000)
     """Episodes per evaluation, run in parallel."""
     max_episode_steps: int = _bounded(0, 0)
     """Steps that an evaluated episode is cut off after; 0: the environment's limit, or 10,000 without one."""
@@ -215,9 +221,9 @@ class EvaluationConfig:
 class CheckpointConfig:
     """Checkpoints: `last` at this interval and at the end, `best` after a record evaluation."""
 
-    interval: int = _bounded(200_000, 0)
+    interval: int = _bounded(200_000, 0, 10**18)
     """Environment steps between checkpoints; 0 saves at the end only."""
-    keep: int = _bounded(3, 1)
+    keep: int = _bounded(3, 1, 10**6)
     """Generations kept, besides the one that `best` names."""
 
 
@@ -236,6 +242,13 @@ class Config:
     def __post_init__(self) -> None:
         for section in dataclasses.fields(self):
             _validate(section.name, getattr(self, section.name))
+        for low, high in ORDERED:
+            require_order(low, self.value_of(low), high, self.value_of(high))
+
+    def value_of(self, key: str) -> Any:
+        """Return the value of a setting by its dotted name."""
+        section, _, name = key.partition(".")
+        return getattr(getattr(self, section), name)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Return the configuration as nested plain values; tuples become lists."""
@@ -263,7 +276,7 @@ class Config:
                     f"unknown section [{name}]{nearest(name, sections)} (known: {', '.join(sections)})"
                 )
             if not isinstance(content, Mapping):
-                raise ConfigError(f"[{name}] must be a table of settings, not {content!r}")
+                raise ConfigError(f"[{name}] must be a table of settings, not {shown(content)}")
             replaced[name] = _replace(name, getattr(self, name), content)
         return dataclasses.replace(self, **replaced)
 
@@ -277,9 +290,10 @@ class Config:
         for assignment in assignments:
             path, equals, text = assignment.partition("=")
             name, dot, key = path.strip().partition(".")
-            if not (equals and dot and key):
-                raise ConfigError(f"{assignment!r}: expected section.key=value, such as vmpo.epsilon_mu=0.01")
-            values.setdefault(name, {})[key] = _parse_scalar(text.strip())
+            if not (equals and dot and key) or len(assignment.splitlines()) > 1:
+                example = "expected section.key=value on one line, such as vmpo.epsilon_mu=0.01"
+                raise ConfigError(f"{shown(assignment)}: {example}")
+            values.setdefault(name, {})[key] = parse_scalar(text.strip())
         return self.updated(values)
 
     def changed_live(self, key: str, value: Any) -> Config:
@@ -308,22 +322,15 @@ class Config:
             ConfigError: the file cannot be read, is not TOML, or holds an invalid setting.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
             raise ConfigError(f"{path} is not valid TOML: {error}") from error
         try:
-            return (base or cls()).updated(values)
+            return (base or cls()).updated(parse_toml(text))
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
-
-
-def _parse_scalar(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text  # an unquoted string
 
 
 def _replace(name: str, section: Section, content: Mapping[str, Any]) -> Section:
@@ -331,7 +338,7 @@ def _replace(name: str, section: Section, content: Mapping[str, Any]) -> Section
     for key in content:
         if key not in hints:
             raise ConfigError(f"unknown setting {name}.{key}{_nearest_key(name, key, hints)}")
-    converted = {key: _convert(f"{name}.{key}", value, hints[key]) for key, value in content.items()}
+    converted = {key: convert(f"{name}.{key}", value, hints[key]) for key, value in content.items()}
     return dataclasses.replace(section, **converted)  # type: ignore[type-var]
 
 
@@ -345,53 +352,10 @@ def _nearest_key(name: str, key: str, hints: Mapping[str, Any]) -> str:
     return nearest(f"{name}.{key}", (f"{name}.{known}" for known in hints)) or f" (known: {', '.join(hints)})"
 
 
-def _convert(path: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as the field's type, or say what was expected."""
-    if isinstance(kind, types.GenericAlias):
-        return _convert_list(path, value, kind.__args__[0])
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is int and type(value) is float and value.is_integer():
-        return int(value)
-    if type(value) is not kind:
-        words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-        raise ConfigError(f"{path} must be {words[kind]}, not {value!r}")
-    return value
-
-
-def _convert_list(path: str, value: Any, kind: type) -> Any:
-    valid = isinstance(value, (list, tuple)) and all(type(item) is kind for item in value)
-    if kind is int and not (valid and all(item > 0 for item in value)):
-        raise ConfigError(f"{path} must be a list of positive whole numbers such as [64, 64], not {value!r}")
-    if not valid:
-        raise ConfigError(f'{path} must be a list of names such as ["tensorboard"], not {value!r}')
-    return tuple(value)
-
-
 def _validate(name: str, section: Any) -> None:
     for entry in dataclasses.fields(section):
         value, limits, path = getattr(section, entry.name), entry.metadata, f"{name}.{entry.name}"
         if "choices" in limits:
-            _check_choice(path, value, limits["choices"])
+            check_choice(path, value, limits["choices"])
         if "low" in limits:
-            _check_range(path, value, limits["low"], limits["high"], limits["open_low"])
-
-
-def _check_choice(path: str, value: str | tuple[str, ...], choices: tuple[str, ...]) -> None:
-    if isinstance(value, tuple):
-        if len(set(value)) < len(value):
-            raise ConfigError(f"{path} names one more than once: {', '.join(value)}")
-        for item in value:
-            _check_choice(path, item, choices)
-    elif value not in choices:
-        names = ", ".join(choices)
-        raise ConfigError(f"{path} must be one of {names}, not {value!r}{nearest(value, choices)}")
-
-
-def _check_range(path: str, value: float, low: float, high: float, open_low: bool) -> None:
-    above = value > low if open_low else value >= low
-    if above and value <= high and math.isfinite(value):
-        return
-    lower = f"above {low:g}" if open_low else f"at least {low:g}"
-    upper = "" if high == math.inf else f" and at most {high:g}"
-    raise ConfigError(f"{path} must be {lower}{upper}, not {value!r}")
+            check_range(path, value, limits["low"], limits["high"], limits["open_low"], limits["open_high"])

@@ -141,6 +141,16 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RunForked(Event):
+    """The run begins at a checkpoint of another one; its past is that one's."""
+
+    parent: str
+    """Name of the other run."""
+    env_steps: int
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something the user should know that does not stop the run."""
 
@@ -180,7 +190,7 @@ KINDS: Mapping[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         RunStarted, PhaseChanged, UpdateCompleted, EvaluationCompleted, CheckpointSaved, RunPaused,
-        RunResumed, SettingChanged, Warned, RunFinished, RunFailed,
+        RunResumed, SettingChanged, RunForked, Warned, RunFinished, RunFailed,
     )
 }  # fmt: skip
 """Every event by the name that files know it by."""

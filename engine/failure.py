@@ -20,7 +20,7 @@ from engine.collector import fold
 from engine.config import Config
 from engine.envs.base import ContinuousActions, DiscreteActions, EnvSpec
 from engine.errors import CheckpointError, ConfigError, NonFiniteError
-from engine.files import make_directory, replace_atomically
+from engine.files import make_directory, replace_atomically, require_own
 from engine.learner import Learner
 from engine.normalization import RewardScaler, RunningMoments
 from engine.rollout import Rollout
@@ -30,7 +30,7 @@ from engine.training import Training, build_agent
 FORMAT_VERSION = "1"
 _UNREADABLE = (
     CheckpointError, ConfigError, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError,
-    RecursionError, safetensors.SafetensorError,
+    RecursionError, OverflowError, safetensors.SafetensorError,
 )  # fmt: skip
 """What a file that is no report raises."""
 
@@ -140,6 +140,7 @@ def write_report(folder: Path, training: Training, error: str) -> Path:
     }
     plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
     try:
+        require_own(folder)
         make_directory(folder)
         replace_atomically(path, safetensors.torch.save(plain, texts))
     except OSError as failure:

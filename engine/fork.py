@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint import find_checkpoint, load_checkpoint, run_of, save_checkpoint
+from engine.checkpoint import Checkpoint, open_checkpoint, run_of, save_checkpoint
 from engine.config import Config
 from engine.errors import CheckpointError
+from engine.events import Event, RunForked, SettingChanged
 from engine.run_directory import RunDirectory
-from engine.sinks.jsonl import read_rows
+from engine.sinks.jsonl import event_row, read_rows
 
-KEPT_EVENTS = {"EvaluationCompleted", "SettingChanged"}
+KEPT_EVENTS = {"EvaluationCompleted", "SettingChanged", "RunForked"}
 """Events of the past that a fork's own list begins with."""
 
 
@@ -32,7 +33,7 @@ def fork_run(start: Path, target: Path, changes: Mapping[str, float] | None = No
         CheckpointError: the checkpoint cannot be used, or the disk refuses.
         ConfigError: the name is not allowed or taken, or a setting may not change.
     """
-    checkpoint = load_checkpoint(find_checkpoint(start))
+    checkpoint = open_checkpoint(start)
     config = changed(checkpoint.config, changes or {})
     directory = RunDirectory.create(target, config)
     with directory.hold():
@@ -48,6 +49,7 @@ def fork_run(start: Path, target: Path, changes: Mapping[str, float] | None = No
                     row.get("event") in KEPT_EVENTS and (row.get("env_steps") or 0) <= checkpoint.env_steps
                 ),
             )
+            _write_beginning(directory, past.path.name, checkpoint, changes or {})
         except OSError as error:
             raise CheckpointError(f"cannot copy the past of {past.path}: {error.strerror}") from error
         save_checkpoint(
@@ -72,6 +74,20 @@ def changed(config: Config, changes: Mapping[str, float]) -> Config:
     for key, value in changes.items():
         config = config.changed_live(key, value)
     return config
+
+
+def _write_beginning(
+    directory: RunDirectory, parent: str, checkpoint: Checkpoint, changes: Mapping[str, float]
+) -> None:
+    """Say where the fork comes from and what is another in it, each change as one during a run."""
+    place = checkpoint.env_steps, checkpoint.updates
+    told: list[Event] = [RunForked(parent, *place)]
+    for key, value in changes.items():
+        section, _, name = key.partition(".")
+        before = getattr(getattr(checkpoint.config, section), name)
+        told.append(SettingChanged(key, before, value, *place))
+    with directory.events.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event_row(event)) + "\n" for event in told)
 
 
 def _copy(source: Path, target: Path, keep: Callable[[Mapping[str, Any]], bool]) -> None:

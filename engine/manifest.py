@@ -11,13 +11,14 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import CheckpointError
+from engine.files import LINK
 from engine.generations import MANIFEST
 
 FORMAT_VERSION = 2
@@ -25,6 +26,25 @@ TENSORS, STATE, CONFIG = "tensors.safetensors", "state.json", "config.toml"
 PARTS = (TENSORS, STATE, CONFIG)
 LIBRARIES = ("torch", "numpy", "mujoco", "gymnasium", "safetensors", "dm_control", "shimmy", "Box2D")
 """Packages whose versions may change the numbers; those that are not installed are left out."""
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+FACTS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "env_steps": ("a whole number", _is_count),
+    "updates": ("a whole number", _is_count),
+    "env_id": ("a text", lambda value: isinstance(value, str)),
+    "parts": ("a table of files", lambda value: isinstance(value, dict)),
+    "libraries": (
+        "a table of versions",
+        lambda value: isinstance(value, dict) and all(isinstance(version, str) for version in value.values()),
+    ),
+    "torch_threads": ("a whole number", _is_count),
+    "cpu": ("a text", lambda value: isinstance(value, str)),
+}
+"""What every manifest says, in words and as a check."""
 
 
 def describe_parts(contents: Mapping[str, bytes], facts: Mapping[str, Any]) -> bytes:
@@ -54,6 +74,8 @@ def verify(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: names the file and what is wrong with it.
     """
+    if path.is_symlink():
+        raise CheckpointError(f"{path} cannot be used: {LINK}")
     manifest = _read(path)
     parts = manifest["parts"]
     for name in PARTS:
@@ -100,9 +122,11 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = _read_bytes(file)
         manifest = json.loads(content)
-        version = int(manifest["format"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} is damaged: {type(error).__name__}: {error}") from error
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if type(version) is not int:
+        raise CheckpointError(f"{file} is damaged: its format is {version!r:.40}, expected a whole number")
     if version != FORMAT_VERSION:
         older = version < FORMAT_VERSION
         raise CheckpointError(
@@ -112,6 +136,10 @@ def _read(path: Path) -> dict[str, Any]:
     manifest.pop("sha256", None)
     if _signed(manifest) != content:
         raise CheckpointError(f"{file} is damaged: its SHA-256 is not its own")
+    for name, (expected, check) in FACTS.items():
+        if not check(manifest.get(name)):
+            found = f"is {manifest[name]!r:.40}" if name in manifest else "is missing"
+            raise CheckpointError(f"{file} is damaged: {name} {found}, expected {expected}")
     return dict(manifest)
 
 

@@ -50,8 +50,14 @@ DISCRETE: Mapping[str, Mapping[str, Any]] = {
 
 PRESETS: tuple[Preset, ...] = (
     Preset(
+        "cheetah",
+        "HalfCheetah-*",
+        {**LOCOMOTION, "env": {"num_envs": 64, "stagger": True}},
+        "locomotion whose episodes, all as long as the time limit, do not end in lockstep",
+    ),
+    Preset(
         "locomotion",
-        "HalfCheetah-*|Hopper-*|Walker2d-*|InvertedDoublePendulum-*|dm_control/*",
+        "Hopper-*|Walker2d-*|InvertedDoublePendulum-*|dm_control/*",
         LOCOMOTION,
         "every sample counts, mildly weighted: the control variate makes that the least noisy choice",
     ),

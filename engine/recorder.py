@@ -34,7 +34,7 @@ class Recorder:
             self._metrics = JsonlSink(directory.metrics)
             self._events = JsonlSink(directory.events)
         except OSError as error:
-            raise CheckpointError(f"cannot write in {directory.path}: {error.strerror}") from error
+            raise CheckpointError(f"cannot write {error.filename}: {error.strerror}") from error
         self._refused: set[JsonlSink] = set()
         self._sinks: dict[str, Sink] = {}
 

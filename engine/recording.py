@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import CheckpointError
-from engine.files import TEMPORARY_PREFIX, replace_atomically
+from engine.files import TEMPORARY_PREFIX, replace_atomically, require_own
 
 KEEP = 50
 """Newest recordings kept in a run, besides the best one."""
@@ -86,6 +86,7 @@ def save_recording(directory: Path, recording: Recording) -> Path:
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
+    require_own(directory)
     directory.mkdir(exist_ok=True)
     path = directory / f"{recording.env_steps:012}.npz"
     replace_atomically(path, content.getvalue())

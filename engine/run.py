@@ -17,8 +17,7 @@ from engine.channel import Channel
 from engine.checkpoint import (
     MISFITS,
     Checkpoint,
-    find_checkpoint,
-    load_checkpoint,
+    open_checkpoint,
     require_environment,
     save_checkpoint,
     sound_alternative,
@@ -43,9 +42,9 @@ from engine.manifest import differences
 from engine.recorder import Recorder
 from engine.recording import discard_recordings_after, save_recording
 from engine.run_directory import RunDirectory
-from engine.state_tree import join, split
+from engine.state_tree import join, optional_number, split
 from engine.summary import RunSummary
-from engine.training import Training, crossing
+from engine.training import build_training, crossing
 
 PAUSED_POLL_SECONDS = 0.5
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 10.0, 600.0
@@ -97,7 +96,7 @@ class Trainer:
         Raises:
             CheckpointError: there is no usable checkpoint.
         """
-        checkpoint = load_checkpoint(find_checkpoint(run_dir))
+        checkpoint = open_checkpoint(run_dir)
         config = checkpoint.config
         if total_steps is not None:
             config = config.updated({"run": {"total_steps": total_steps}})
@@ -129,7 +128,7 @@ class Trainer:
         torch.set_num_threads(self.config.run.torch_threads)
         with self._reporting_failure():
             recorder.emit(PhaseChanged("building environments"))
-            self._training = Training(self.config)
+            self._training = build_training(self.config)
             try:
                 self._begin()
                 self._loop()
@@ -161,16 +160,16 @@ class Trainer:
         try:
             state = join(checkpoint.state, checkpoint.tensors)
             reason = self._training.load_state_dict(state["training"])
-            self._best_return = state["best_return"]
-            self._owes_evaluation = state.get("owes_evaluation", False)
+            self._best_return = optional_number(state["best_return"], "best_return")
+            self._owes_evaluation = state.get("owes_evaluation") is True
         except MISFITS as error:
             raise CheckpointError(
                 f"{checkpoint.path} does not fit this run's environment and networks: {error}"
                 f"{sound_alternative(checkpoint.path)}"
             ) from error
         self._checkpoint, self._saved_updates = checkpoint.path, checkpoint.updates
-        if missing := self._recorder.truncate_after(self._training.updates):
-            self._recorder.emit(Warned(missing))
+        for note in filter(None, (checkpoint.note, self._recorder.truncate_after(self._training.updates))):
+            self._recorder.emit(Warned(note))
         discard_recordings_after(self._directory.evaluations, self._training.env_steps)
         self._write_config()
         return [*reasons, reason] if reason else reasons

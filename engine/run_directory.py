@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import time
@@ -15,11 +14,11 @@ from typing import Any, NamedTuple
 
 from engine.config import Config
 from engine.errors import CheckpointError, ConfigError
-from engine.files import make_directory, replace_atomically
+from engine.files import LINK, make_directory, open_own, replace_atomically
+from engine.tails import parse_row, tail_lines
 
 RUNS_ROOT_VARIABLE = "VMPO_RUNS"
 NAME_PATTERN = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
-TAIL_BYTES = 65_536
 EVENT_BYTES = 4_194_304
 """How much of events.jsonl the list of runs reads: thousands of evaluations, whatever else the file holds."""
 CONFIG_BYTES = 1_048_576
@@ -55,7 +54,11 @@ def check_name(name: str) -> None:
 
 def _check_path(path: Path) -> None:
     check_name(path.name)
-    if path.is_symlink():
+    try:
+        linked = path.is_symlink()
+    except OSError as error:  # a part of it is too long, or its parent is closed
+        raise ConfigError(f"{path} cannot be a run directory: {error.strerror}") from error
+    if linked:
         raise ConfigError(f"{path} is a link; name the run directory itself")
 
 
@@ -85,6 +88,7 @@ class RunDirectory:
         """
         _check_path(path)
         directory = cls(path)
+        directory.refuse_links()
         if directory.config.exists() or directory.checkpoints.exists():
             raise ConfigError(f"{path} holds a run already; continue it with: vmpo resume {path}")
         try:
@@ -116,7 +120,18 @@ class RunDirectory:
         directory = cls(path)
         if not directory.config.exists():
             raise CheckpointError(f"{path} is not a run directory: it has no config.toml (see: vmpo runs)")
+        directory.refuse_links()
         return directory
+
+    def refuse_links(self) -> None:
+        """Make sure that what is written into the run changes nothing outside it.
+
+        Raises:
+            CheckpointError: names a link.
+        """
+        for path in (value for value in vars(self).values() if isinstance(value, Path)):
+            if path.is_symlink():
+                raise CheckpointError(f"{path} cannot be used: {LINK}")
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -151,7 +166,7 @@ class RunDirectory:
 
     def _take_lock(self) -> None:
         try:
-            self._held = descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._held = descriptor = open_own(self.lock, os.O_RDWR | os.O_CREAT)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)
             os.write(descriptor, str(os.getpid()).encode())
@@ -265,37 +280,6 @@ def list_runs(root: Path) -> list[RunInfo]:
     return RunList(root).read()
 
 
-def tail_rows(path: Path, size: int = TAIL_BYTES) -> list[dict[str, Any]]:
-    """Return the whole JSON rows in the last part of a file, however large and damaged it is.
-
-    Args:
-        path: what is missing or no regular file (a pipe would never end) has no rows.
-        size: bytes to read at most.
-    """
-    return [row for line in _tail(path, size) if (row := _row(line)) is not None]
-
-
-def _tail(path: Path, size: int = TAIL_BYTES) -> list[bytes]:
-    """Return the lines in the last part of a file, the last one torn or not."""
-    try:
-        if not path.is_file():
-            return []
-        with path.open("rb") as file:
-            start = max(0, os.fstat(file.fileno()).st_size - size)
-            file.seek(start)
-            return file.read(size).splitlines()[1 if start else 0 :]
-    except OSError:
-        return []
-
-
-def _row(line: bytes) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
-
-
 def _describe(directory: RunDirectory, signature: _Signature) -> RunInfo | None:
     """Describe a run; None for a directory in which nothing of a run is."""
     path = directory.path
@@ -307,9 +291,13 @@ def _describe(directory: RunDirectory, signature: _Signature) -> RunInfo | None:
             return None
         nothing = ("damaged", "?", 0, 0, 0, 0, 0.0, None, None)
         return RunInfo(path.name, path, *nothing, signature.modified, str(error))
-    events = [row for line in _tail(directory.events, EVENT_BYTES) if (row := _row(line)) is not None]
-    lines = _tail(directory.metrics)
-    last_row: dict[str, Any] = next((row for line in reversed(lines) if (row := _row(line)) is not None), {})
+    events = [
+        row for line in tail_lines(directory.events, EVENT_BYTES) if (row := parse_row(line)) is not None
+    ]
+    lines = tail_lines(directory.metrics)
+    last_row: dict[str, Any] = next(
+        (row for line in reversed(lines) if (row := parse_row(line)) is not None), {}
+    )
     scores = [score for row in events if (score := _score(row)) is not None]
     return RunInfo(
         name=path.name,
@@ -340,7 +328,8 @@ def _problem(directory: RunDirectory, lines: list[bytes], *, held: bool) -> str:
     """Say what is wrong with a run whose settings can be read."""
     if not NAME_PATTERN.fullmatch(directory.path.name):
         return "its name is none that a run may have: rename it"
-    if lines and not held and _row(lines[-1]) is None:  # where a process writes, half a row may be under way
+    # Where a process writes, half a row may be under way.
+    if lines and not held and parse_row(lines[-1]) is None:
         return "metrics.jsonl ends in a line that is no row of metrics; it is passed over"
     return ""
 

@@ -62,6 +62,19 @@ def clone(tree: Any) -> Any:
     return tree
 
 
+def optional_number(value: Any, path: str) -> float | None:
+    """Return a finite number, or None for None.
+
+    Raises:
+        ValueError: it is something else; names it by its path.
+    """
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not -1e300 < value < 1e300:
+        raise ValueError(f"{path} is {value!r:.40}, expected a number")
+    return float(value)
+
+
 def require_like(found: Any, expected: Any, path: str) -> None:
     """Check that a tree has the shape of another: same keys, kinds, tensor shapes and types.
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from engine.agent import Agent
-from engine.checkpoint import MISFITS, Checkpoint
+from engine.checkpoint import MISFITS, Checkpoint, sound_alternative
 from engine.collector import Collector, Episodes
 from engine.config import Config
 from engine.envs import make_vector_env, resolve_backend
@@ -265,8 +265,30 @@ def restore_agent(checkpoint: Checkpoint, spec: EnvSpec) -> tuple[Agent, Running
         moments = RunningMoments((spec.observation_size,))
         moments.load_state_dict(state["collector"]["observation_moments"])
     except MISFITS as error:
-        raise CheckpointError(f"{checkpoint.path} does not fit its environment {spec.id}: {error}") from error
+        raise CheckpointError(
+            f"{checkpoint.path} does not fit its environment {spec.id}: {error}"
+            f"{sound_alternative(checkpoint.path)}"
+        ) from error
     return agent, moments
+
+
+def build_training(config: Config) -> Training:
+    """Return a new run's state.
+
+    Raises:
+        ConfigError: the memory does not hold it.
+    """
+    try:
+        return Training(config)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" not in str(
+            error
+        ):  # PyTorch has no other word for it
+            raise
+        raise ConfigError(
+            f"the memory does not hold env.num_envs={config.env.num_envs:,}, vmpo.rollout_steps="
+            f"{config.vmpo.rollout_steps:,} and these networks: take fewer, or smaller ones"
+        ) from error
 
 
 def fault_policy(config: Config) -> FaultPolicy:

@@ -16,7 +16,7 @@ from vmpo_tui import run_view
 from vmpo_tui.desk import Desk
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
 from vmpo_tui.pace import Pace
-from vmpo_tui.screens import SCREENS, TABS, RunScreen
+from vmpo_tui.screens import SCREENS, TABS, VIEWS, RunScreen
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.screens.dialogs import (
     ChoiceDialog,
@@ -61,7 +61,7 @@ class VmpoApp(Steering):
         for kind in SCREENS:
             self.install_screen(screen := kind(), kind.LABEL)
             self.restore(screen)
-        self.push_screen(Runs.LABEL if self.view.state == "idle" else self.desk.screen_among(TABS))
+        self.push_screen(Runs.LABEL if self.view.state == "idle" else self.desk.screen_among(VIEWS))
         if self.desk.complaint:
             self.complain(self.desk.complaint)
         self.call_after_refresh(self.session.start)
@@ -75,6 +75,8 @@ class VmpoApp(Steering):
             if live:
                 self.say(self.view, event)
             self.view = run_view.apply(self.view, event)
+            if isinstance(event, RunStarted):
+                self.open_bookmarks(event.run_dir)
             if isinstance(event, UpdateCompleted) and not self._settled:
                 self._settled = True
                 gc.freeze()  # or full collections go through all that is loaded: 0.2 s in which nobody trains
@@ -112,20 +114,21 @@ class VmpoApp(Steering):
         shown = [one for one in self.screen_stack if isinstance(one, RunScreen) and one.is_mounted]
         self._behind = not shown  # none is mounted yet; a dialog may be in front
         for screen in shown:
-            hint = self.hint(self.view)
-            screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=hint)
+            self.present(screen)
+
+    def present(self, screen: RunScreen) -> None:
+        """Draw what is known on a screen."""
+        screen.show(self.view, frozen=self._frozen, cost=self._pace.cost, hint=self.hint(self.view))
 
     def action_show_screen(self, label: str) -> None:
         """Switch to a numbered screen."""
         if isinstance(self.screen, RunScreen) and label != self.screen.LABEL:
             self.switch_screen(label)
-            self.call_after_refresh(self.show_now)
 
     def action_show_metric(self, metric: str) -> None:
         """Show a metric on the whole screen."""
         self.get_screen("charts", Charts).open_metric(metric, self.view)
         self.action_show_screen("charts")
-        self.call_after_refresh(self.show_now)
 
     def action_freeze(self) -> None:
         """Hold the display still, or follow again."""
@@ -186,6 +189,6 @@ class VmpoApp(Steering):
             self.session.send(commands.Stop(save=choice == "save"))
         self.view, self._behind = run_view.request_stop(self.view), True
 
-    def complain(self, text: str) -> None:
-        """Say in the log that something of the user's cannot be used."""
-        self.view = run_view.note(self.view, text, "warning")
+    def tell(self, text: str, kind: str = "info") -> None:
+        """Say something in the log of the run that is shown; drawn with what the engine says next."""
+        self.view, self._behind = run_view.note(self.view, text, kind), True

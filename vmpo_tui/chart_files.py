@@ -48,7 +48,7 @@ def save(folder: Path, kind: str, gallery: Gallery, look: Look, metrics: Sequenc
             panels = [gallery.panel(look, metric) for metric in metrics]
             content = picture(panels, columns, AXES[look.axis][0], gallery.legend(look))
     folder.mkdir(parents=True, exist_ok=True)
-    path = _free(folder, kind)
+    path = free_path(folder, "charts", kind)
     replace_atomically(path, content.encode())
     return path
 
@@ -83,9 +83,9 @@ def _plain(values: Floats) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _free(folder: Path, kind: str) -> Path:
+def free_path(folder: Path, name: str, kind: str) -> Path:
     """Return the first numbered name that nothing has yet."""
     number = 1
-    while (path := folder / f"charts-{number:03}.{kind}").exists():
+    while (path := folder / f"{name}-{number:03}.{kind}").exists():
         number += 1
     return path

@@ -325,7 +325,7 @@ CONDITIONS: tuple[Condition, ...] = (
     ),
     Condition(
         "entropy collapsed", Severity.WARNING, 0.05, 30, _entropy_collapsed,
-        "It is {share} of random actions': the policy hardly tries anything new any more.",
+        "The policy is nearly certain of each action: its entropy is {share} of what random actions have.",
         "lower vmpo.epsilon_mu or optimizer.policy_lr.",
     ),
     Condition(

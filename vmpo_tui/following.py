@@ -18,19 +18,21 @@ from engine.events import (
     Event,
     RunFailed,
     RunFinished,
+    RunForked,
     RunStarted,
     SettingChanged,
     UpdateCompleted,
     Warned,
 )
 from engine.run_directory import RunDirectory
-from engine.sinks.jsonl import event_from_row, parse_row
+from engine.sinks.jsonl import event_from_row
+from engine.tails import parse_row
 from vmpo_tui.control import send_command
 
 SLICE_SECONDS = 0.2
 """What one call of `Follower.drain` may take while there is much to read."""
 BLOCK_BYTES = 1 << 18
-PAST_EVENTS = UpdateCompleted | EvaluationCompleted | SettingChanged
+PAST_EVENTS = UpdateCompleted | EvaluationCompleted | SettingChanged | RunForked
 LONG_BYTES, NEWEST_BYTES = 1 << 23, 1 << 20
 """A file of metrics that is longer is skimmed, up to its newest bytes, which are read whole."""
 SAMPLES, SAMPLES_AT_ONCE = 2048, 64

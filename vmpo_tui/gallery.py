@@ -148,7 +148,7 @@ class Gallery:
         else:
             entries += [(f"━ {printable(run.name)}", run.style) for run in self._others]
         if self._markers:
-            entries.append((f"{look.marker.rules[1]} setting changed", "marker"))
+            entries.append((f"{look.marker.rules[1]} setting changed, or bookmark", "marker"))
         return entries
 
     def marker_near(self, look: Look, reach: float) -> str:
@@ -265,8 +265,9 @@ class Gallery:
             return *look.heights[metric], 0
         if not look.clipping:
             return *raster.padded_range(*heights_between(curves, *stretch, scale)), 0
-        lines = [scale.forward(curve.y[_visible(curve, stretch)]) for curve in _measured(curves, look)]
-        low, high, clipped = inner_range(lines)
+        lines = _measured(curves, look)
+        points = [scale.forward(curve.y[_visible(curve, stretch)]) for curve in lines]
+        low, high, clipped = inner_range([*points, *(_crossings(curve, stretch, scale) for curve in lines)])
         others = [curve for curve in curves if curve.deviation is not None or curve.upper is not None]
         least, most = heights_between(others, *stretch, scale)
         return *raster.padded_range(min(low, least), max(high, most)), clipped
@@ -293,6 +294,18 @@ def _measured(curves: Sequence[Curve], look: Look) -> list[Curve]:
 def _visible(curve: Curve, stretch: tuple[float, float]) -> slice:
     first, last = np.searchsorted(curve.x, stretch[0]), np.searchsorted(curve.x, stretch[1], side="right")
     return slice(int(first), int(last))
+
+
+def _crossings(curve: Curve, stretch: tuple[float, float], scale: Scale) -> Floats:
+    """Return the heights at which a curve comes into a stretch and leaves it between two points."""
+    borders = np.array(stretch)
+    after = np.searchsorted(curve.x, borders)
+    between = (after > 0) & (after < len(curve.x))
+    between[between] = curve.x[after[between]] > borders[between]  # the others are points, and seen
+    borders, after = borders[between], after[between]
+    begin, end = scale.forward(curve.y[after - 1]), scale.forward(curve.y[after])
+    share = (borders - curve.x[after - 1]) / (curve.x[after] - curve.x[after - 1])
+    return np.asarray(begin + (end - begin) * share)
 
 
 def _hidden(curves: Sequence[Curve], stretch: tuple[float, float]) -> int:

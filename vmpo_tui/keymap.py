@@ -16,6 +16,8 @@ from vmpo_tui.screens.dialogs import ChoiceDialog, ExportDialog, LeaveDialog, St
 from vmpo_tui.settings import where
 
 Keymap = Mapping[str, tuple[str, ...]]
+YIELDING = {"run.bookmark", "runs.fork"}
+"""Bindings that may share a key: a screen's own wins, and on the list of runs no chart shows a bookmark."""
 MODIFIERS = ("ctrl", "shift", "alt", "meta", "super", "hyper")
 
 
@@ -83,7 +85,8 @@ def clashes(keymap: Keymap) -> Iterator[tuple[Binding, Binding, str, str]]:
         taken: dict[str, Binding] = {}
         for binding in remapped(together, keymap):
             for key in _normal(binding.key):
-                if key in taken and taken[key].id != binding.id:
+                pair = {str(taken[key].id), str(binding.id)} if key in taken else set()
+                if len(pair) == 2 and pair != YIELDING:
                     shared = {taken[key].id, binding.id} <= {one.id for one in common.bindings}
                     yield taken[key], binding, key, common.title if shared else group.title
                 taken[key] = binding

@@ -27,15 +27,16 @@ def _key(
     )
 
 
-STEERING = {"toggle_pause", "evaluate", "checkpoint", "step_once", "freeze", "parameters"}
+STEERING = {"toggle_pause", "evaluate", "checkpoint", "step_once", "freeze", "parameters", "bookmark"}
 """Actions that need a run."""
 RUN_BINDINGS: list[Binding] = [
     _key("space", "toggle_pause", "pause", "pause or resume training", display="space"),
     _key("e", "evaluate", "evaluate", "evaluate the policy now"),
     _key("c", "checkpoint", "save", "save a checkpoint now"),
-    _key("n", "step_once", "step", "run one iteration while paused"),
-    _key("p", "parameters", "set", "change settings of the run under way"),
+    _key("n", "step_once", "one step", "run one iteration while paused"),
+    _key("p", "parameters", "settings", "change settings of the run under way"),
     _key("f", "freeze", "freeze", "freeze the display; training goes on"),
+    _key("b", "bookmark", "bookmark", "bookmark this step on every chart; again: take it back", show=False),
     _key("question_mark,f1", "help", "help", "show this list", display="?"),
     _key("q", "stop", "stop", "choose how to stop, or leave when the run is over"),
     _key(

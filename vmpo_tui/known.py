@@ -25,6 +25,9 @@ SUGGESTED: tuple[tuple[str, str], ...] = (
 )
 """Environments to begin with, from the quickest to the hardest, each with what it asks for."""
 
+SLIPS = {10.0**power for power in range(6, 19)}
+"""Upper limits that only catch slips of the finger, and are not worth a word."""
+
 
 def environments() -> list[str]:
     """Return environment ids."""
@@ -58,7 +61,9 @@ def range_of(key: str) -> str:
     if "low" not in limits:
         return ""
     low = f"{'>' if limits['open_low'] else '>='} {limits['low']:g}"
-    return low if limits["high"] == math.inf else f"{low}, at most {limits['high']:,}"
+    if limits["high"] == math.inf or limits["high"] in SLIPS:
+        return low
+    return f"{low}, {'below' if limits['open_high'] else 'at most'} {limits['high']:,}"
 
 
 def matching(names: Iterable[str], incomplete: str) -> list[str]:

@@ -191,6 +191,8 @@ class RunView:
     """What each setting that was changed during the run had been before, by dotted name."""
     markers: tuple[Marker, ...] = ()
     """What was changed during the run."""
+    bookmarks: tuple[Marker, ...] = ()
+    """What somebody wants to find again."""
     latest: Mapping[str, float] = field(default_factory=dict)
     """The newest row of metrics."""
     inspection: events.Inspection | None = None
@@ -206,6 +208,11 @@ class RunView:
     failure: events.RunFailed | None = None
     finish: events.RunFinished | None = None
     history: History = field(default_factory=History)
+
+    @property
+    def marks(self) -> tuple[Marker, ...]:
+        """Every place that the charts mark."""
+        return *self.markers, *self.bookmarks
 
     @property
     def over(self) -> bool:
@@ -227,7 +234,7 @@ class RunView:
 
 def request_pause(view: RunView) -> RunView:
     """Say that a pause was asked for; the engine confirms it."""
-    return replace(view, state="pausing") if view.state in {"training", "evaluating"} else view
+    return replace(view, state="pausing") if view.state in {"starting", "training", "evaluating"} else view
 
 
 def request_stop(view: RunView) -> RunView:
@@ -378,11 +385,16 @@ _HANDLERS: Mapping[type[events.Event], Callable[[RunView, Any], RunView]] = {
     events.UpdateCompleted: _updated,
     events.EvaluationCompleted: _evaluated,
     events.CheckpointSaved: _saved,
-    events.RunPaused: lambda view, event: note(replace(view, state="paused", held=True), "paused"),
+    events.RunPaused: lambda view, event: note(
+        replace(view, state="paused", held=True), "one iteration, paused again" if view.held else "paused"
+    ),
     events.RunResumed: lambda view, event: note(
         replace(view, state="training", held=False), "training goes on"
     ),
     events.SettingChanged: _changed,
+    events.RunForked: lambda view, event: note(
+        view, f"branched off from {event.parent} at {si(event.env_steps)} steps", "good"
+    ),
     events.Warned: lambda view, event: note(view, event.message, "warning"),
     events.RunFinished: _finished,
     events.RunFailed: _failed,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
@@ -15,14 +16,17 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from engine import events
+from engine.files import replace_atomically
 from vmpo_tui import keymap
 from vmpo_tui.announcements import SHOWN_SECONDS, Announcement, Limiter, announce
 from vmpo_tui.call import BELL, desktop_notification
+from vmpo_tui.chart_files import free_path
 from vmpo_tui.desk import Desk
 from vmpo_tui.hints import Lessons
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens import SCREENS, RunScreen
 from vmpo_tui.screens.help import HelpDialog
+from vmpo_tui.text import printable
 from vmpo_tui.themes import DEFAULTS, MONOCHROME, NAMES, THEMES, Attributes
 from vmpo_tui.widgets.tabs import ScreenTabs
 
@@ -38,6 +42,7 @@ class Shell(App[int]):
         background: $surface; color: $text; border: round $frame;
         &:focus { background: $foreground; color: $background; background-tint: $foreground 0%; }
     }
+    .-theme-monochrome ChoiceDialog.-flat Button { border: none; }
     """
 
     def __init__(self, desk: Desk | None = None) -> None:
@@ -129,7 +134,30 @@ class Shell(App[int]):
                 yield SystemCommand(binding.tooltip, f"{binding.description}, key {keys}", does)
         for name in NAMES:
             yield SystemCommand(f"theme: {name}", "other colours", partial(self.action_use_theme, name))
+        if not self.READ_ONLY:
+            yield SystemCommand(
+                "screenshot: save a picture of this screen, as SVG",
+                "into the run's folder exports, or here",
+                lambda: self.call_after_refresh(self.save_picture),  # once the palette is gone
+            )
         yield SystemCommand("no more hints", "hide the hint, and all that would follow", self.end_hints)
+
+    def save_picture(self) -> None:
+        """Save what is on the terminal, and say where."""
+        folder = self.pictures_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = free_path(folder, "screen", "svg")
+            replace_atomically(path, self.export_screenshot().encode())
+        except OSError as error:
+            message = f"cannot write to {folder}: {error.strerror or error}"
+            self.notify(printable(message), severity="error", markup=False)
+        else:
+            self.notify(printable(f"saved {path}"), markup=False, timeout=6)
+
+    def pictures_folder(self) -> Path:
+        """Return where pictures of the screen are kept."""
+        return Path.cwd()
 
     # Hints
 
@@ -222,6 +250,10 @@ class Shell(App[int]):
 
     def complain(self, text: str) -> None:
         """Say in the log that something of the user's cannot be used."""
+        self.tell(text, "warning")
+
+    def tell(self, text: str, kind: str = "info") -> None:
+        """Say something in the log of the run that is shown."""
         raise NotImplementedError
 
     def show_now(self) -> None:

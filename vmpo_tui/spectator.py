@@ -8,7 +8,7 @@ from vmpo_tui.app import VmpoApp
 from vmpo_tui.keys import RUN_BINDINGS
 
 REFUSAL = "read-only: this viewer does not steer the run"
-REFUSED = {"toggle_pause", "evaluate", "checkpoint", "step_once", "parameters"}
+REFUSED = {"toggle_pause", "evaluate", "checkpoint", "step_once", "parameters", "bookmark"}
 """Actions that say so, and that the footer does not offer."""
 
 
@@ -43,6 +43,10 @@ class SpectatorApp(VmpoApp):
 
     def action_parameters(self) -> None:
         """Refuse to change settings."""
+        self._refuse()
+
+    def action_bookmark(self) -> None:
+        """Refuse to write into the run's directory."""
         self._refuse()
 
     def action_stop(self) -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from engine.files import open_own
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -34,7 +36,7 @@ class Output:
         A log that cannot be written is done without: it must not stop a run.
         """
         try:
-            file = log.open("ab", buffering=0)
+            file = os.fdopen(open_own(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab", buffering=0)
         except OSError:
             return
         self._file.seek(0)

@@ -94,7 +94,7 @@ def find_registration(env_id: str) -> Registration:
     if ":" in env_id:
         raise ConfigError(
             f"environment {env_id!r} would import the module before the colon, which is refused; "
-            "register the environment and give its id alone"
+            "name the module with --import and give the environment's id alone"
         )
     if env_id.startswith(DM_CONTROL):
         _register_dm_control()

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.events import KINDS, Event
+from engine.files import open_own
+from engine.tails import parse_row
 
 BLOCK = 65_536
 """Bytes that are read at once on the way back from the end of a file."""
@@ -81,7 +83,8 @@ class JsonlSink:
             Which rows before them are missing, for the user; empty if none are.
         """
         end, last = _end_of_rows(self.path, updates)
-        os.truncate(self.path, end)
+        assert self._descriptor is not None, "the sink is closed"
+        os.ftruncate(self._descriptor, end)
         if last == updates:
             return ""
         return f"{self.path.name} ends at update {last}: the rows up to update {updates} are lost"
@@ -96,7 +99,7 @@ class JsonlSink:
         self._descriptor = None
 
     def _open(self) -> None:
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = open_own(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor = descriptor
@@ -127,15 +130,6 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                     yield row
     except FileNotFoundError:
         return
-
-
-def parse_row(line: bytes) -> dict[str, Any] | None:
-    """Return the row that a line holds, or None for a torn or foreign line."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _end_of_rows(path: Path, updates: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -239,6 +240,115 @@ def test_a_newer_format(run: Path, capsys: pytest.CaptureFixture[str]):
 def test_an_older_format(run: Path, capsys: pytest.CaptureFixture[str]):
     sign(generations(run)[-1], format=1)
     assert "has format 1, older than 2" in refused(run, capsys, names=manifest.MANIFEST)
+
+
+UNSIGNED: dict[str, str] = {
+    "an infinite format": '{"format": Infinity}',
+    "a format of no size": '{"format": 1e999}',
+    "a format that is none": '{"format": true}',
+    "a format of 5000 digits": '{"format": ' + "9" * 5000 + "}",
+    "nothing but the format": '{"format": 2}',
+    "no table": "[]",
+    "a number": "2",
+}
+
+
+@pytest.mark.parametrize("text", UNSIGNED.values(), ids=UNSIGNED)
+def test_a_manifest_that_says_something_else(run: Path, text: str, capsys: pytest.CaptureFixture[str]):
+    (generations(run)[-1] / manifest.MANIFEST).write_text(text)
+    assert "is damaged" in refused(run, capsys, names=manifest.MANIFEST)
+
+
+MISSING = object()
+WRONG_FACTS: dict[str, tuple[str, object]] = {
+    "parts of another kind": ("parts", []),
+    "no parts": ("parts", MISSING),
+    "no libraries": ("libraries", MISSING),
+    "libraries of another kind": ("libraries", "x"),
+    "versions of another kind": ("libraries", {"torch": 2}),
+    "no threads": ("torch_threads", MISSING),
+    "threads of another kind": ("torch_threads", "1"),
+    "no environment": ("env_id", MISSING),
+    "an environment of another kind": ("env_id", ["CartPole-v1"]),
+    "no processor": ("cpu", MISSING),
+    "infinite steps": ("env_steps", float("inf")),
+    "negative steps": ("env_steps", -5),
+    "steps of another kind": ("env_steps", None),
+    "no steps": ("env_steps", MISSING),
+    "updates of another kind": ("updates", "x"),
+    "updates that are true": ("updates", True),
+}
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG_FACTS.values(), ids=WRONG_FACTS)
+def test_a_signed_manifest_with_a_fact_that_is_none(
+    run: Path, key: str, value: object, capsys: pytest.CaptureFixture[str]
+):
+    file = generations(run)[-1] / manifest.MANIFEST
+    document = {**json.loads(file.read_text()), key: value}
+    document = {name: fact for name, fact in document.items() if fact is not MISSING and name != "sha256"}
+    file.write_bytes(manifest._signed(document))
+    assert f"is damaged: {key} is " in refused(run, capsys, names=manifest.MANIFEST)
+
+
+CONFIGS = {
+    "a number of 400 digits": "[vmpo]\ngamma = " + "9" * 400,
+    "a count of 400 digits": "[vmpo]\nepochs = " + "9" * 400,
+    "a number of 5000 digits": "[vmpo]\ngamma = " + "9" * 5000,
+    "lists in lists": "x = " + "[" * 100_000,
+    "layers of no size": "[network]\npolicy_layer_sizes = [1000000000000]",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS.values(), ids=CONFIGS)
+def test_a_signed_configuration_without_a_meaning(run: Path, text: str, capsys: pytest.CaptureFixture[str]):
+    checkpoint = generations(run)[-1]
+    (checkpoint / manifest.CONFIG).write_text(text)
+    sign(checkpoint)
+    refused(run, capsys, names=manifest.CONFIG)
+
+
+STATES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "best return a text": lambda state: {**state, "best_return": "x"},
+    "best return infinite": lambda state: {**state, "best_return": float("inf")},
+    "best return true": lambda state: {**state, "best_return": True},
+    "no best return": lambda state: {"training": state["training"]},
+    "infinite steps": lambda state: {**state, "training": {**state["training"], "env_steps": float("inf")}},
+    "steps of 400 digits": lambda state: {**state, "training": {**state["training"], "seconds": 10**400}},
+    "a list": lambda state: [],
+    "nothing": lambda state: None,
+    "a key that cannot be one": lambda state: {"training": {"__pairs__": [[[], 1]]}},
+}
+
+
+@pytest.mark.parametrize("change", STATES.values(), ids=STATES)
+def test_a_signed_state_of_another_kind(
+    run: Path, change: Callable[[dict[str, Any]], object], capsys: pytest.CaptureFixture[str]
+):
+    checkpoint = generations(run)[-1]
+    file = checkpoint / manifest.STATE
+    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    sign(checkpoint)
+    assert "does not fit" in refused(run, capsys, names=str(checkpoint))
+
+
+@pytest.mark.parametrize("state", ["[]", "null", '{"training": {"__pairs__": [[[], 1]]}}'])
+@pytest.mark.parametrize("command", [("eval", "--episodes", "1"), ("export", "-o", "x.safetensors")])
+def test_a_signed_state_of_another_kind_is_neither_scored_nor_exported(
+    run: Path,
+    state: str,
+    command: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.chdir(run.parent)
+    older, checkpoint = generations(run)
+    (checkpoint / manifest.STATE).write_text(state)
+    sign(checkpoint)
+    result = Runner(capsys)(command[0], str(run), *command[1:])
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"{checkpoint} does not fit" in result.err
+    assert f"vmpo resume {older}" in result.err
 
 
 def test_what_is_offered_works(run: Path, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

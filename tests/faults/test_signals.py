@@ -27,6 +27,20 @@ OPTIONS = (
 )  # fmt: skip
 
 
+JOB = """
+import os
+waiting, hold = os.pipe()
+if os.fork() == 0:
+    os.setpgid(0, 0)
+    os.close(hold)
+    if os.fork() == 0:
+        os.setpgid(0, os.getsid(0))
+    os.read(waiting, 1)
+    os._exit(0)
+"""
+"""Makes the program a shell's job: ctrl+z stops no group of processes without a parent in its session."""
+
+
 class Stand:
     """A run that stands still in the middle of a moment, in a terminal of its own."""
 
@@ -38,13 +52,14 @@ class Stand:
         *options: str,
         env_id: str = "CartPole-v1",
         first: str = "",
+        job: bool = False,
     ) -> None:
         self.front, self.env_id = front, env_id
         self.run = Run(folder / "run")
         self.folder = folder
         backend = "gymnasium-async" if moment == "rollout" else "gymnasium"  # with processes of its own
         arguments = (env_id, *OPTIONS, "--backend", backend, "--run-dir", str(self.run.path), *options)
-        text = first + program(FRONTS[front], moment, folder)
+        text = JOB * job + first + program(FRONTS[front], moment, folder)
         self.terminal = Terminal(text, *arguments, cwd=folder, controlling=True)
 
     def __enter__(self) -> Stand:
@@ -199,13 +214,16 @@ def by_a_second_int(stand: Stand) -> None:
 
 def by_term_after_a_stop(stand: Stand) -> None:
     """Stopped and continued, then ended: the terminal is free meanwhile, and training goes on after it."""
-    stand.send(signal.SIGTSTP if stand.front == "application" else signal.SIGSTOP)
+    if stand.front == "headless":
+        stand.terminal.press("\x1a")  # ctrl+z, which reaches every process of the job
+    else:
+        stand.send(signal.SIGTSTP)
     stand.terminal.wait_for("the stop", lambda: stat_of(stand.terminal.process.pid)[0] == "T")
     if stand.front == "application":
         assert_given_back(stand)
     updates = len(stand.run.rows())
     stand.go_on()
-    stand.send(signal.SIGCONT)
+    os.killpg(stand.terminal.process.pid, signal.SIGCONT)
     stand.terminal.wait_for("more updates", lambda: len(stand.run.rows()) > updates + 1)
     if stand.front == "application":
         stand.terminal.wait_for_text("● training")
@@ -227,6 +245,7 @@ WAYS: dict[str, Callable[[Stand], None]] = {
 SHORT = {
     ("application", "saving", "INT"), ("application", "evaluation", "terminal closed"),
     ("headless", "rollout", "second INT"), ("headless", "update", "HUP"),
+    ("headless", "rollout", "TSTP and CONT"),
 }  # fmt: skip
 """Cases that every test run goes through; the others need ``-m faults``."""
 
@@ -239,7 +258,7 @@ def matrix() -> Iterator[object]:
 @pytest.mark.e2e
 @pytest.mark.parametrize(("front", "moment", "way"), matrix())
 def test_ended_from_outside_a_run_is_saved_and_nothing_is_left(tmp_path, front, moment, way):
-    with Stand(tmp_path, front, moment) as stand:
+    with Stand(tmp_path, front, moment, job=way == "TSTP and CONT") as stand:
         WAYS[way](stand)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.run_directory import tail_rows
 from engine.sinks.jsonl import read_rows
+from engine.tails import tail_rows
 from tests.faults.soak import Sample, Soak, soak
 from tests.terminal import Terminal
 from tests.test_end_to_end import APPLICATION, TINY, Run

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from textual.widgets import Input
 
 from tests.tui.runs_folder import NOW
 from tests.tui.scripted_engine import ScriptedEngine
@@ -18,6 +19,12 @@ from vmpo_tui.widgets.run_table import RunTable
 def known_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the screen cost the same on every machine, for the pictures."""
     monkeypatch.setattr(Pace, "cost", property(lambda _: 0.0123, lambda _, __: None), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def steady_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no cursor blink: on a slow machine half a second passes before a picture is taken."""
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda _: None)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from engine import events
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, inspection, until, update
 from tests.tui.test_snapshots import SIZES, THEMES, learning, settle
 from vmpo_tui.diagnosis import Diagnosis
-from vmpo_tui.screens.duals import Duals
+from vmpo_tui.screens.duals import DualChart, Duals
 from vmpo_tui.widgets.findings import FindingLine, FindingPanel
 from vmpo_tui.widgets.gauge import Gauge
 
@@ -123,3 +123,17 @@ async def test_gauges_follow_a_bound_that_changes(engine):
         assert "of 0.02000" in gauge.text
         engine.say(events.SettingChanged("vmpo.epsilon_mu", 0.02, 0.5, 1000, 1))
         await until(pilot, "the new bound", lambda: "of 0.5000" in gauge.text)
+
+
+async def test_a_spike_flattens_no_constraint_and_is_counted(engine):
+    async with engine.app.run_test(size=(200, 50)) as pilot:
+        for number in range(1, 61):
+            event = update(number)
+            spike = {"kl/mean": 1e31} if number == 30 else {}
+            engine.say(dataclasses.replace(event, metrics={**event.metrics, **spike}))
+        engine.updates = 60
+        await open_duals(pilot, engine)
+        chart = engine.app.screen.query_one("#chart-kl-mean", DualChart)
+        await until(pilot, "the spike", lambda: "1 clipped" in str(chart.border_title))
+        window, bound = chart._window(), engine.app.view.bounds["kl/mean"]
+        assert bound < window.top < 2.0 * bound

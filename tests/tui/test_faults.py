@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import signal
 
 import pytest
 from textual.widgets import Static
 
 from engine import commands, events
+from tests.hostile import HOSTILE, MARKUP
+from tests.tui.runs_folder import make, open_runs
 from tests.tui.scripted_engine import STARTED, ScriptedEngine, until, update
+from vmpo_tui.app import VmpoApp
 from vmpo_tui.screens.base import TABS
 from vmpo_tui.screens.dashboard import Dashboard
 from vmpo_tui.screens.dialogs import FailureDialog
 from vmpo_tui.text import printable
 from vmpo_tui.widgets.chart import Chart
-
-HOSTILE = [
-    "\x1b[2J\x1b]0;title\x07",
-    "[bold red]markup[/] [/x] [@click=app.quit]x[/]",
-    "a\x00b\rc\nd\te",
-    "\u202egnp.exe",
-    "x" * 10_000,
-    "\ud800 lone surrogate",
-    "first\nsecond\u2028third",
-    "\x9b31m\x9d0;title\x9c",
-    "\x1b]8;;https://example.org\x1b\\link\x1b]8;;\x1b\\",
-    "\u2066isolate\u2069\u200b\ufeff",
-    "[/x] [ [[ ]] \\[",
-    "back\b\b\b\b\x7f",
-]
 
 
 async def test_an_engine_error_is_shown_and_the_screen_lives_on(engine):
@@ -110,11 +99,15 @@ async def test_a_terminal_that_closes_leaves_nothing_undone_however_often_that_i
     assert engine.app.return_value == 128 + signal.SIGHUP
 
 
+def shown(app: VmpoApp) -> str:
+    """What is on the topmost screen, its lines one after the other."""
+    strips = app.screen._compositor.render_strips()
+    return "".join(segment.text for line in strips for segment in line)
+
+
 def unsafe(engine: ScriptedEngine) -> list[str]:
     """Characters on the topmost screen that a terminal would obey."""
-    strips = engine.app.screen._compositor.render_strips()
-    shown = "".join(segment.text for line in strips for segment in line)
-    return [character for character in shown if character != printable(character)]
+    return [character for character in shown(engine.app) if character != printable(character)]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -138,6 +131,43 @@ async def test_text_from_outside_is_shown_not_obeyed(text):
         await until(pilot, "the dialog", lambda: isinstance(engine.app.screen, FailureDialog))
         assert unsafe(engine) == []
     engine.stop()
+
+
+@pytest.mark.parametrize("text", MARKUP)
+async def test_markup_from_outside_is_shown_as_it_stands(text):
+    engine = ScriptedEngine(dataclasses.replace(STARTED, env_id=text))
+    async with engine.app.run_test(size=(160, 40)) as pilot:
+        event = update(1)
+        engine.say(dataclasses.replace(event, metrics={**event.metrics, f"own/{text}": 1.0}))
+        engine.say(events.Warned(f"said {text}"), events.CheckpointSaved(f"saved {text}", 1, 1, False, 0.1))
+        await until(pilot, "the update", lambda: engine.app.view.updates == 1)
+        for key, label in TABS:
+            await pilot.press(key)
+            await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
+            engine.app.show_now()
+            await engine.app.workers.wait_for_complete()
+            await until(pilot, f"the text on {label}", lambda: f"  {text}" in shown(engine.app))
+            if label == "log":
+                assert f"said {text}" in shown(engine.app)
+        engine.say(events.RunFailed(f"failed {text}", f"Kind{text}", f"trace {text}", 1, 1, f"ckpt {text}"))
+        await until(pilot, "the dialog", lambda: isinstance(engine.app.screen, FailureDialog))
+        await until(pilot, "its text", lambda: f"Kind{text}: failed {text}" in shown(engine.app))
+        assert f"trace {text}" in shown(engine.app)
+        assert f"ckpt {text}" in shown(engine.app)
+    engine.stop()
+
+
+@pytest.mark.parametrize("text", MARKUP)
+async def test_markup_in_the_list_of_runs_is_shown_as_it_stands(app, root, text):
+    make(root, "strange", age=60, **{"env.id": json.dumps(text)})
+    (root / "broken").mkdir()
+    (root / "broken" / "config.toml").write_text(f"[env]\n{json.dumps(text)} = 1\n")
+    async with app.run_test(size=(160, 40)) as pilot:
+        await open_runs(pilot, 2)
+        await pilot.press("home")
+        await until(pilot, "its environment", lambda: text in shown(app))
+        await pilot.press("end")
+        await until(pilot, "what is wrong", lambda: f"unknown setting env.{text}" in shown(app))
 
 
 async def test_a_storm_of_resizes_leaves_a_whole_screen(engine):

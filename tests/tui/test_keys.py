@@ -7,10 +7,11 @@ from typing import cast
 
 import pytest
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
-from engine import commands
+from engine import commands, events
 from tests.tui.scripted_engine import ScriptedEngine, shown, until
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.screens.dashboard import Dashboard
@@ -71,6 +72,44 @@ async def test_n_runs_one_iteration_of_a_paused_run_only(engine):
         await pilot.press("n")
         await until(pilot, "an update", lambda: engine.app.view.updates == 1)
         assert engine.received == [commands.Pause(), commands.StepOnce()]
+
+
+async def test_n_says_that_it_paused_again(engine):
+    async with engine.app.run_test() as pilot:
+        await pilot.press("space")
+        await until(pilot, "paused", lambda: engine.app.view.state == "paused")
+        for count in (1, 2):
+            await pilot.press("n")
+            await until(pilot, "an update", lambda count=count: engine.app.view.updates == count)
+            engine.say(events.RunPaused(engine.env_steps, engine.updates))
+        await until(pilot, "the last pause", lambda: len(log(engine.app)) == 4)
+        assert log(engine.app)[1:] == ["paused", *["one iteration, paused again"] * 2]
+
+
+async def test_the_palette_saves_a_picture_of_the_screen(engine, tmp_path, monkeypatch):
+    app = engine.app
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, "training", lambda: app.view.state == "training")
+        monkeypatch.setattr(type(app), "pictures_folder", lambda _: tmp_path / "exports")
+        for number, words in enumerate(("screenshot", "save picture"), start=1):
+            await pilot.press("ctrl+p")
+            await until(pilot, "the palette", lambda: isinstance(app.screen, CommandPalette))
+            await pilot.press(*words)
+            await until(
+                pilot,
+                "the offer",
+                lambda: any(
+                    "screenshot" in str(one.prompt) for one in app.screen.query_one(OptionList).options
+                ),
+            )
+            await pilot.press("enter")
+            path = tmp_path / "exports" / f"screen-{number:03}.svg"
+            await until(pilot, "the file", path.exists)
+            assert f"saved {path}" in [note.message for note in app._notifications]
+            text = path.read_text()
+            assert text.startswith("<svg")
+            assert "HalfCheetah" in text
+            assert "Search" not in text  # the palette is gone by then
 
 
 async def test_e_evaluates_and_shows_the_score(engine):

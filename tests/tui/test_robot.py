@@ -279,6 +279,53 @@ async def test_v_films_in_another_process(engine, monkeypatch, code, words):
         assert look.turn == 345.0
 
 
+async def test_v_again_makes_no_second_video_of_one_recording(engine, monkeypatch, tmp_path):
+    go_on = tmp_path / "go on"
+    program = (
+        "import pathlib, sys, time; sys.stdout.write('42\\n'); sys.stdout.flush()\n"
+        f"while not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)"
+    )
+    called = []
+    monkeypatch.setattr(film, "require_encoder", lambda: None)
+    monkeypatch.setattr(film, "command", lambda *args: called.append(args) or [sys.executable, "-c", program])
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        engine.learn(1)
+        await open_robot(pilot, engine)
+        await pilot.press("v")
+        box = engine.app.screen.query_one("#recordings")
+        await until(pilot, "how far it is", lambda: box.border_subtitle == "filming 42%")
+        await pilot.press("v")
+        notes = engine.app._notifications
+        await until(pilot, "no", lambda: any("already being filmed" in note.message for note in notes))
+        assert len(called) == 1
+        go_on.touch()
+        await until(pilot, "the end", lambda: "video" in str(box.border_subtitle))
+        assert engine.app.view.log[-1].text == f"filmed: {called[0][1]}"
+        await pilot.press("v")  # another one may be made once it is there
+        filmed = f"filmed: {called[0][1]}"
+        await until(pilot, "another", lambda: [line.text for line in engine.app.view.log].count(filmed) == 2)
+        assert len(called) == 2
+
+
+async def test_one_that_is_killed_leaves_nothing_behind(engine, monkeypatch):
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "out = pathlib.Path(sys.argv[1]); out.parent.mkdir(exist_ok=True)\n"
+        "out.with_name(f'.tmp-{os.getpid()}-{out.name}').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    monkeypatch.setattr(film, "require_encoder", lambda: None)
+    monkeypatch.setattr(film, "command", lambda path, out, _: [sys.executable, "-c", program, str(out)])
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        engine.learn(1)
+        await open_robot(pilot, engine)
+        await pilot.press("v")
+        await until(pilot, "the end", lambda: "no video of" in engine.app.view.log[-1].text)
+        assert engine.app.view.log[-1].text.endswith("exit code -9")
+        videos = engine.recordings.parent / "videos"
+        assert videos.is_dir()
+        assert list(videos.iterdir()) == []
+
+
 async def test_the_dashboard_shows_the_robot_where_there_is_room(engine):
     async with engine.app.run_test(size=(80, 24)) as pilot:
         engine.learn(1)

@@ -6,10 +6,13 @@ import gc
 
 import pytest
 from textual.dom import DOMNode
+from textual.strip import Strip
 from textual.widgets import Input, RichLog
 
 from tests.tui.scripted_engine import shown, until
 from vmpo_tui.screens import SCREENS, TABS
+from vmpo_tui.text import si
+from vmpo_tui.widgets.status import StatusBar
 from vmpo_tui.widgets.tabs import ScreenTabs
 
 
@@ -115,3 +118,31 @@ async def test_help_lists_the_screens_own_keys(engine):
         assert "filter the lines" in text
         assert "pause or resume training" in text
         assert "the dashboard screen" in text
+
+
+async def test_no_screen_paints_figures_that_are_not_the_runs_own(engine, monkeypatch):
+    painted: list[str] = []
+    render = StatusBar.render_line
+
+    def recorded(bar: StatusBar, y: int) -> Strip:
+        strip = render(bar, y)
+        painted.append(strip.text)
+        return strip
+
+    async with engine.app.run_test(size=(120, 40)) as pilot:
+        engine.update(30)
+        engine.evaluate()
+        await until(pilot, "the run", lambda: engine.app.view.score is not None)
+        monkeypatch.setattr(StatusBar, "render_line", recorded)
+        for _ in range(2):  # the first look at each screen, then another after more updates
+            for key, label in (*TABS[1:], TABS[0]):
+                engine.update(30)
+                engine.app.refresh_view()
+                engine.app.show_now()
+                await pilot.pause()
+                painted.clear()
+                await pilot.press(key)
+                await until(pilot, label, lambda label=label: label == engine.app.screen.LABEL)
+                await until(pilot, "how far it is", lambda: any("steps" in text for text in painted))
+                of_the_run = ("score 995.9 ± 87.46", f"{si(engine.env_steps)} / 1M steps")
+                assert [text for text in painted if not any(part in text for part in of_the_run)] == []

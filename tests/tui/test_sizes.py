@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from textual.widgets import Static
 
+from engine.events import UpdateCompleted
 from tests.tui.scripted_engine import shown, until
 from vmpo_tui.screens import TABS
+from vmpo_tui.screens.dialogs import StopDialog
+from vmpo_tui.screens.parameters import HINTS, Parameters
+from vmpo_tui.widgets.field import Field
 from vmpo_tui.widgets.numbers import KeyLine, Numbers
 from vmpo_tui.widgets.status import StatusBar
 
@@ -60,6 +66,43 @@ async def test_numbers_alone_where_there_is_room_for_nothing_else(engine, size, 
         await until(pilot, "the question", lambda: len(app.screen_stack) == 3)
 
 
+@pytest.mark.parametrize("theme", ["dark", "monochrome"])
+@pytest.mark.parametrize("size", [(59, 15), (40, 8), (120, 21), (80, 24)])
+async def test_every_answer_of_a_question_is_in_sight(engine, size, theme):
+    app = engine.app
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme
+        engine.update()
+        await until(pilot, "the run", lambda: app.view.updates == 1)
+        await pilot.press("q")
+        await until(pilot, "the question", lambda: isinstance(app.screen, StopDialog))
+        await pilot.pause()
+        window = app.screen.query_one("Vertical").content_region
+        answers = list(app.screen.query("Button"))
+        assert len(answers) == 4
+        assert all(window.contains_region(answer.region) and answer.content_size.height for answer in answers)
+
+
+@pytest.mark.parametrize("size", [(59, 15), (40, 8), (80, 24), (120, 40)])
+async def test_every_setting_and_its_whole_hint_can_be_seen(engine, size):
+    app = engine.app
+    async with app.run_test(size=size) as pilot:
+        engine.update()
+        await until(pilot, "the run", lambda: app.view.updates == 1)
+        await pilot.press("p")
+        await until(pilot, "the form", lambda: isinstance(app.screen, Parameters))
+        hint = app.screen.query_one(".whole", Static)
+        for name, meaning in HINTS.items():
+            await pilot.pause()
+            field = next(field for field in app.screen.query(Field) if field.has_focus_within)
+            assert field.name == name
+            assert app.screen.query_one("VerticalScroll").region.contains_region(field.region)
+            assert app.screen.region.contains_region(hint.region)
+            assert meaning in str(hint.render())
+            assert len(str(hint.render())) <= hint.content_size.area
+            await pilot.press("down")
+
+
 @pytest.mark.parametrize(("key", "label"), TABS)
 async def test_every_key_of_the_footer_is_in_sight(engine, key, label):
     app = engine.app
@@ -89,3 +132,18 @@ async def test_the_status_says_whole_figures_or_none(engine, width):
         whole += " 6% 4.1k steps/s 0:15 3:49 left"
         assert {word for word in words if not word.endswith("…")} <= set(whole.split())
         assert {"training", "61.4k"} <= set(words)
+
+
+@pytest.mark.parametrize("absent", [{}, {"train/episode_length_mean": float("nan")}])
+async def test_numbers_keep_the_last_figure_of_what_not_every_update_has(engine, absent):
+    app = engine.app
+    async with app.run_test(size=(59, 15)) as pilot:
+        engine.update(2)
+        metrics = dict(engine.next_update().metrics)
+        del metrics["train/episode_length_mean"]
+        engine.say(UpdateCompleted(metrics | absent))
+        await until(pilot, "the run", lambda: app.view.updates == 3)
+        app.show_now()
+        await pilot.pause()
+        numbers = app.screen.query_one(Numbers).text
+        assert re.search(r"episode length +1,000", numbers)

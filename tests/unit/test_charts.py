@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -189,6 +190,65 @@ def test_a_panel_fits_every_size(width, height):
     assert all(len("".join(text for text, _ in line)) <= max(width, 2) for line in lines)
 
 
+@pytest.mark.parametrize("clipping", [False, True])
+@pytest.mark.parametrize("stretch", [(1010.0, 1090.0), (1030.0, 1130.0), (1000.0, 1090.0)])
+def test_a_line_is_drawn_however_few_of_its_points_are_in_sight(clipping, stretch):
+    look = Look(clipping=clipping, x=Viewport(stretch, locked=False))
+    panel = gallery().panel(look, "loss/value")  # its points lie at every 100 steps, at a hundredth of them
+    bottom, top = stretch[0] / 100, stretch[1] / 100
+    assert panel.window.bottom < bottom < top < panel.window.top
+    assert panel.window.top - panel.window.bottom < 1.2 * (top - bottom)
+    assert panel.notes == ()
+    drawn = [text for line in panel.draw(60, 12) for text, style in line if style == "own" and text.strip()]
+    assert len(drawn) > 5
+
+
+def test_a_line_to_an_outlier_outside_is_clipped_and_counted():
+    known = history(100)
+    known.record({"env_steps": 10_100.0, "updates": 101.0, "loss/value": 1e6})
+    made = Gallery()
+    made.follow(known, ())
+    panel = made.panel(Look(clipping=True, x=Viewport((5000.0, 10_050.0), locked=False)), "loss/value")
+    assert panel.window.top < 200
+    assert panel.notes == ("1 clipped",)
+
+
+@pytest.mark.parametrize(
+    ("width", "head"),
+    [
+        (60, "─ train/episode_return_mean  9.000 ───── 4 clipped  symlog ─"),
+        (40, "─ train/episode_re…  4 clipped  symlog ─"),
+        (28, "─ trai…  4 clipped  symlog ─"),
+        (20, "─ train/episode_r… ─"),
+    ],
+)
+def test_a_long_name_gives_way_to_what_the_picture_does_not_show(width, head):
+    x = np.arange(10.0)
+    panel = Panel(
+        "train/episode_return_mean",
+        (Curve(x, x, "own"),),
+        Window(0.0, 9.0, 0.0, 9.0),
+        readings=(("9.000", "own"),) * 9,
+        notes=("4 clipped", "symlog"),
+    )
+    assert "".join(text for text, _ in panel.draw(width, 12)[0]) == head
+
+
+def test_labels_of_a_picture_stay_inside_it(tmp_path):
+    made, known = Gallery(), History()
+    for number in range(10):
+        known.record({"env_steps": 100.0 * number, "near": 123.456 + 1e-6 * number, "far": 1e15 * number})
+    made.follow(known, ())
+    path = chart_files.save(tmp_path, "svg", made, Look(), ["near", "far"], 2)
+    labels = [
+        text
+        for text in ElementTree.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")
+        if text.get("x") == "-8.0"
+    ]
+    assert len(labels) >= 4
+    assert all(len(str(text.text)) <= 8 or text.get("textLength") == "56" for text in labels)
+
+
 def test_csv_holds_what_is_shown_and_nothing_else(tmp_path):
     made = gallery(history(height=2.0))
     look = Look(x=Viewport((1000.0, 1200.0), locked=False), smoothing=1)
@@ -212,7 +272,6 @@ def test_json_has_null_for_what_is_not_finite(tmp_path):
 
 
 def test_a_picture_is_xml_whatever_metrics_are_called(tmp_path):
-    import xml.etree.ElementTree as ElementTree
 
     made = Gallery()
     known = history(5)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine import files
-from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from engine.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, open_checkpoint, save_checkpoint
 from engine.config import Config
 from engine.errors import CheckpointError
 
@@ -121,11 +121,29 @@ def test_an_unwritable_directory_is_an_error_of_one_line(tmp_path: Path) -> None
         save(tmp_path / "file" / "checkpoints")
 
 
-def test_without_a_pointer_the_newest_generation_is_taken(tmp_path: Path) -> None:
-    save(tmp_path, 100)
-    newest = save(tmp_path, 200)
-    (tmp_path / "last").unlink()  # as after a kill before the first one was pointed to
-    assert find_checkpoint(tmp_path) == newest
+def test_without_a_pointer_the_newest_generation_is_taken_and_that_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "checkpoints"
+    save(root, 100)
+    newest = save(root, 200)
+    assert open_checkpoint(root).note == ""
+    (root / "last").unlink()  # as after a kill before the first one was pointed to
+    assert find_checkpoint(root) == newest
+    opened = open_checkpoint(root)
+    assert opened.path == newest
+    assert opened.note == (
+        f"{root / 'last'} is missing, so that the newest checkpoint is taken: {newest.name}"
+    )
+    assert open_checkpoint(newest).note == ""  # which was asked for by its name
+
+
+def test_a_best_checkpoint_that_is_missing_is_replaced_by_no_other(tmp_path: Path) -> None:
+    first, second = save(tmp_path, 100), save(tmp_path, 200)
+    with pytest.raises(CheckpointError) as caught:
+        find_checkpoint(tmp_path, "best")
+    assert str(caught.value) == (
+        f"{tmp_path} has no best checkpoint: {tmp_path / 'best'} is missing; there are "
+        f"{first.name}, {second.name} in {tmp_path}"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"../../etc", b"000000000300", b"\xff\xfe", b"x" * 10_000])
@@ -137,6 +155,6 @@ def test_a_damaged_pointer_is_named_and_a_generation_offered(tmp_path: Path, con
         find_checkpoint(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / 'last'} is damaged: it names ")
     assert str(caught.value).endswith(
-        f"; {newest} is older and sound, to go on from it: vmpo resume {newest}"
+        f"; {newest} is the newest that is sound, to go on from it: vmpo resume {newest}"
     )
     assert len(str(caught.value)) < 1000

@@ -92,7 +92,7 @@ def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[vmpo", "is not valid TOML"),
+        ("[vmpo", "this is not valid TOML"),
         ("[vmpo]\nepochs = 'x'", "vmpo.epochs must be a whole number"),
         ("vmpo = 3", "[vmpo] must be a table of settings, not 3"),
         ("epochs = 3", "unknown section [epochs]"),
@@ -123,7 +123,7 @@ def test_every_preset_is_valid_and_the_last_matches_everything() -> None:
     for preset in PRESETS:
         Config().updated(preset.settings)
     assert preset_for("Anything-v0") is PRESETS[-1]
-    assert preset_for("HalfCheetah-v5").name == "locomotion"
+    assert preset_for("HalfCheetah-v5").name == "cheetah"
     assert preset_for("CartPole-v1").name == "discrete"
     assert config_for("Ant-v5").env.id == "Ant-v5"
 

@@ -47,7 +47,7 @@ def test_an_id_that_imports_code_is_refused(backend: str) -> None:
     text = message("antigravity:Fly-v0", backend)
     assert text == (
         "environment 'antigravity:Fly-v0' would import the module before the colon, which is refused; "
-        "register the environment and give its id alone"
+        "name the module with --import and give the environment's id alone"
     )
     assert "antigravity" not in sys.modules
 

@@ -107,6 +107,37 @@ def test_a_full_disk_leaves_no_half_video(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_says_how_far_it_is(tmp_path):
+    path = save_recording(tmp_path, record("CartPole-v1", steps=8))
+    done = make(path, tmp_path / "out.mp4")
+    assert done.stdout.split() == ["12", "25", "37", "50", "62", "75", "87", "100"]
+    assert [film.share_done(told) for told in (b"", b"12\n25\n", b"100\n", b"no figure")] == [0, 0.25, 1, 0]
+
+
+def test_two_that_make_one_video_keep_out_of_each_others_way(tmp_path):
+    out = tmp_path / "out.mp4"
+    assert film.temporary(out, 1) != film.temporary(out, 2)
+    assert film.temporary(out, 1).parent == tmp_path  # from where it is moved at once
+
+
+def test_one_that_is_told_to_end_leaves_nothing_behind(tmp_path):
+    program = (
+        "import sys, time; from vmpo_tui.robot import film; from pathlib import Path\n"
+        "def slow(path, pictures, rate):\n"
+        "    path.touch(); next(pictures); sys.stdout.write('begun\\n'); sys.stdout.flush(); time.sleep(60)\n"
+        "film._encode = slow; sys.exit(film.main())"
+    )
+    path, out = save_recording(tmp_path / "in", record("CartPole-v1", steps=4)), tmp_path / "out" / "x.mp4"
+    arguments = [sys.executable, "-c", program, str(path), str(out)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        assert [entry.name for entry in out.parent.iterdir()] == [f".tmp-{process.pid}-x.mp4"]
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + 15
+    assert list(out.parent.iterdir()) == []
+
+
 def test_a_missing_encoder_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(BackendUnavailableError, match=r"pip install 'vmpo-tui\[video\]'"):

@@ -44,7 +44,10 @@ def test_a_fork_has_the_past_up_to_its_checkpoint_and_leaves_the_trunk_alone(tru
     steps = steps_of(start)
     assert steps < 4096
     assert rows(forked.metrics) == [row for row in rows(trunk / "metrics.jsonl") if row["env_steps"] <= steps]
-    assert {row["event"] for row in rows(forked.events)} == {"EvaluationCompleted"}
+    told = rows(forked.events)
+    assert [row["event"] for row in told] == ["EvaluationCompleted", "RunForked", "SettingChanged"]
+    assert (told[1]["parent"], told[1]["env_steps"]) == ("trunk", steps)
+    assert (told[2]["key"], told[2]["before"], told[2]["after"]) == ("optimizer.policy_lr", 5e-4, 1e-5)
     loaded, original = load_checkpoint(find_checkpoint(forked.path)), load_checkpoint(start)
     assert loaded.state == original.state
     assert all(loaded.tensors[name].equal(tensor) for name, tensor in original.tensors.items())

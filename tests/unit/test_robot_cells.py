@@ -12,6 +12,7 @@ from vmpo_tui.robot.look import Look
 from vmpo_tui.robot.player import HOLD_SECONDS, SPEEDS, Player
 from vmpo_tui.robot.render import Palette
 from vmpo_tui.robot.replay import DrawnReplay, fitted, open_replay
+from vmpo_tui.widgets.canvas import SHADES, shaded
 
 RED, BLUE = (200, 0, 0), (0, 0, 80)
 
@@ -136,3 +137,27 @@ def test_speeds_come_around():
         seen.append(player.speed)
     assert sorted(seen) == list(SPEEDS)
     assert player.speed == 1.0
+
+
+def test_without_colours_the_background_is_blank_whether_bright_or_dark():
+    for ground, thing in ((255, 0), (0, 255), (128, 20)):
+        picture = np.full((8, 40, 3), ground, np.uint8)
+        picture[2:6, 10:20] = thing
+        assert shaded(picture) == [
+            " " * 20,
+            " " * 5 + "@" * 5 + " " * 10,
+            " " * 5 + "@" * 5 + " " * 10,
+            " " * 20,
+        ]
+
+
+def test_without_colours_a_flat_picture_is_blank():
+    assert shaded(np.full((2, 6, 3), 77, np.uint8)) == ["   "]
+
+
+def test_without_colours_what_differs_more_is_denser():
+    picture = np.full((2, 12, 3), 250, np.uint8)
+    picture[:, 8:10], picture[:, 10:] = 150, 0
+    faint, strong = shaded(picture)[0][4:]
+    assert " " != faint != strong
+    assert SHADES.index(faint) < SHADES.index(strong)

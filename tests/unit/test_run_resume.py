@@ -17,6 +17,7 @@ from engine.errors import CheckpointError
 from engine.events import RunPaused, RunStarted, UpdateCompleted, Warned
 from engine.run import Trainer
 from engine.scoring import evaluate_checkpoint
+from tests.unit.cli_runner import Runner
 from tests.unit.run_script import CARTPOLE, ITERATION, PENDULUM, TIMES, ScriptedChannel, rows, train, without
 
 HALF, WHOLE = {"total_steps": 8 * ITERATION}, {"total_steps": 16 * ITERATION}
@@ -185,3 +186,23 @@ def test_a_checkpoint_is_scored_on_fresh_episodes(config, tmp_path):
     assert summary.final_evaluation is not None
     repeated = evaluate_checkpoint(tmp_path / "run", episodes=2, seed=3 + 1_000_003)
     assert repeated.returns == summary.final_evaluation.returns
+
+
+def test_a_run_that_goes_on_without_its_pointer_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run = tmp_path / "run"
+    train(CARTPOLE, run)
+    [checkpoint] = (run / "checkpoints").glob("0*")
+    for name in ("last", "best"):
+        (run / "checkpoints" / name).unlink()
+    pointer = run / "checkpoints" / "last"
+    note = f"{pointer} is missing, so that the newest checkpoint is taken: {checkpoint.name}"
+    vmpo = Runner(capsys)
+    scored = vmpo("eval", str(run), "--episodes", "1")
+    assert (scored.code, scored.err) == (0, f"warning: {note}\n")
+    best = vmpo("eval", str(run), "--episodes", "1", "--best")
+    assert (best.code, best.out, best.err.count("\n")) == (2, "", 1)
+    assert f"{run} has no best checkpoint" in best.err
+    assert checkpoint.name in best.err
+    resumed = vmpo("resume", str(run), "--steps", "80", "--no-progress")
+    assert resumed.code == 0
+    assert f"warning: {note}\n" in resumed.err

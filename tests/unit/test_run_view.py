@@ -112,6 +112,7 @@ def test_the_state_follows_the_engine():
     assert view.state == "starting"
     view = after(events.PhaseChanged("building environments"), view=view)
     assert (view.state, view.phase) == ("starting", "building environments")
+    assert request_pause(view).state == "pausing"
     view = after(events.PhaseChanged("training"), view=view)
     assert view.state == "training"
     view = request_pause(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from vmpo_tui.cli import options
 from vmpo_tui.cli.entry import abandon_output
+from vmpo_tui.cli.output import write_lines
 
 
 def attach(
@@ -52,12 +54,16 @@ def go_on_without_a_screen(run_dir: Path, paused: bool = False) -> None:
     It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe. A run that
     was paused stays so, until somebody attaches and lets it go on.
     """
+    from engine.envs.imports import imported
+    from engine.files import open_own
     from engine.run_directory import RunDirectory
     from vmpo_tui.cli.headless import display_path
 
-    command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), "--no-progress"]
+    names = [word for name in imported() for word in ("--import", name)]
+    command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), *names, "--no-progress"]
     command += ["--paused"] if paused else []
-    with RunDirectory(run_dir).log.open("ab") as log:
+    descriptor = open_own(RunDirectory(run_dir).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with os.fdopen(descriptor, "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
@@ -65,6 +71,6 @@ def go_on_without_a_screen(run_dir: Path, paused: bool = False) -> None:
     where = display_path(run_dir)
     try:
         what = "holds, paused," if paused else "goes on with"
-        typer.echo(f"detached: process {process.pid} {what} {where}\n  watch  vmpo attach {where}")
+        write_lines(f"detached: process {process.pid} {what} {where}", f"  watch  vmpo attach {where}")
     except OSError:  # the terminal was closed
         abandon_output()

@@ -55,7 +55,8 @@ def runs(incomplete: str) -> list[str]:
 
 def metrics(incomplete: str) -> list[str]:
     """Return the metrics that runs have; the shell does not yet tell which runs are meant."""
-    from engine.run_directory import runs_root, tail_rows
+    from engine.run_directory import runs_root
+    from engine.tails import tail_rows
 
     rows = (tail_rows(path / "metrics.jsonl")[-1:] for path in _directories(runs_root()))
     names = {name for row in rows for name in (row[0] if row else ())}

@@ -12,7 +12,7 @@ import typer
 
 from engine.errors import BackendUnavailableError, CheckpointError, ConfigError, EngineError
 from vmpo_tui import __version__
-from vmpo_tui.text import printable
+from vmpo_tui.cli.output import write_lines
 
 FAILED = 1
 BAD_USAGE = 2
@@ -61,7 +61,7 @@ def _report(error: Exception, name: str) -> int:
 
 
 def _complain(message: object, code: int) -> int:
-    typer.echo(f"error: {printable(message)}", err=True)
+    write_lines(f"error: {message}", err=True)
     return code
 
 
@@ -79,5 +79,5 @@ def abandon_output() -> None:
 def show_version(wanted: bool) -> None:
     """Print the version and end; the callback of ``--version``."""
     if wanted:
-        typer.echo(__version__)
+        write_lines(__version__)
         raise typer.Exit()

@@ -22,6 +22,7 @@ def export(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write: .onnx or .safetensors.")
     ],
     best: options.Best = False,
+    imports: options.Imports = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Write the policy of a run or checkpoint to a file, ready for use without this program.
@@ -34,18 +35,20 @@ def export(
     Example: `vmpo export my-run --best -o policy.onnx`
     """
     _check_output(output)
+    options.import_modules(imports)
     path = find_run(run)
 
-    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.checkpoint import open_checkpoint
     from engine.export import export_policy
-    from vmpo_tui.cli.output import write_json
+    from vmpo_tui.cli.output import write_json, write_lines, write_warning
 
-    checkpoint = load_checkpoint(find_checkpoint(path, "best" if best else "last"))
+    checkpoint = open_checkpoint(path, "best" if best else "last")
+    write_warning(checkpoint.note)
     metadata = export_policy(checkpoint, output, producer=f"vmpo-tui {__version__}")
     if as_json:
         write_json({"path": str(output), "checkpoint": str(checkpoint.path), **metadata})
     else:
-        typer.echo(str(output))
+        write_lines(output)
 
 
 def _check_output(path: Path) -> None:

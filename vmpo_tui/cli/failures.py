@@ -10,7 +10,6 @@ import typer
 
 from vmpo_tui.cli import options
 from vmpo_tui.cli.entry import FAILED
-from vmpo_tui.text import printable
 
 if TYPE_CHECKING:
     from engine.failure import FailureReport
@@ -53,14 +52,14 @@ def _write_document(report: FailureReport, again: str) -> None:
 
 
 def _write_text(report: FailureReport, again: str) -> None:
-    from vmpo_tui.cli.output import write_table
+    from vmpo_tui.cli.output import write_lines, write_table
 
-    lines = [
+    write_lines(
         f"{report.spec.id}, update {report.updates + 1}, after {report.env_steps:,} steps",
         f"  then   {report.error}",
         f"  again  {again or 'it does not fail here'}",
-    ]
-    typer.echo("\n".join(map(printable, lines)) + "\n")
+        "",
+    )
     columns = ["of the batch", "least", "mean", "greatest", "not finite", "values"]
     cells = [
         (row.name, *(f"{value:.4g}" for value in (row.low, row.mean, row.high)), row.not_finite, row.count)

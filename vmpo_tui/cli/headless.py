@@ -12,12 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from engine.channel import Channel
 from engine.commands import Stop
 from vmpo_tui.cli.entry import abandon_output
-from vmpo_tui.cli.output import write_json
+from vmpo_tui.cli.output import write_json, write_lines
 from vmpo_tui.console import ConsoleChannel, Display, PlainDisplay, ProgressDisplay, mean_and_std
 from vmpo_tui.terminal import STOP_SIGNALS, insists
 from vmpo_tui.text import duration
@@ -108,7 +106,7 @@ def write_summary(summary: RunSummary, env_id: str, *, as_json: bool = False) ->
         if as_json:
             write_json(summary_document(summary, env_id))
         else:
-            typer.echo(summary_text(summary, env_id))
+            write_lines(*summary_lines(summary, env_id))
     except OSError:
         abandon_output()
 
@@ -133,9 +131,9 @@ def summary_document(summary: RunSummary, env_id: str) -> dict[str, Any]:
     }
 
 
-def summary_text(summary: RunSummary, env_id: str) -> str:
+def summary_lines(summary: RunSummary, env_id: str) -> list[str]:
     """Return how a run ended and what to do next, for a person."""
-    score = "not evaluated"
+    score = "not evaluated" if summary.best_return is None else "not evaluated since it went on"
     if summary.final_evaluation is not None:
         mean, std = mean_and_std(summary.final_evaluation.returns)
         score = f"{mean:.1f} +- {std:.1f} over {len(summary.final_evaluation.returns)} episodes"
@@ -155,7 +153,7 @@ def summary_text(summary: RunSummary, env_id: str) -> str:
         ("next", following),
     ]
     how = "stopped" if summary.reason == "handed over" else summary.reason  # nobody has taken it
-    return "\n".join([f"{how}: {env_id}", *(f"  {name:<7}{value}" for name, value in rows)])
+    return [f"{how}: {env_id}", *(f"  {name:<7}{value}" for name, value in rows)]
 
 
 def display_path(path: Path) -> str:

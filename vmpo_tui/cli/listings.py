@@ -27,7 +27,7 @@ def runs(as_json: options.AsJson = False) -> None:
     Examples: `vmpo runs`, `vmpo runs --json | jq '.[] | select(.state == "interrupted") | .name'`
     """
     from engine.run_directory import list_runs, runs_root
-    from vmpo_tui.cli.output import write_json, write_table
+    from vmpo_tui.cli.output import write_json, write_lines, write_table
     from vmpo_tui.text import age, number, si
 
     root = runs_root()
@@ -36,7 +36,7 @@ def runs(as_json: options.AsJson = False) -> None:
         write_json([{**dataclasses.asdict(run), "path": str(run.path)} for run in found])
         return
     if not found:
-        typer.echo(f"no runs in {root} yet; start one with `vmpo-tui HalfCheetah-v5`", err=True)
+        write_lines(f"no runs in {root} yet; start one with `vmpo-tui HalfCheetah-v5`", err=True)
         return
     now = time.time()
     rows = [
@@ -50,7 +50,9 @@ def runs(as_json: options.AsJson = False) -> None:
         )
         for run in found
     ]
-    write_table(("run", "state", "environment", "steps", "best", "age"), rows, right=("steps", "best", "age"))
+    write_table(
+        ("run", "state", "environment", "steps", "best", "changed"), rows, right=("steps", "best", "changed")
+    )
 
 
 def envs(

@@ -208,6 +208,15 @@ Sinks = Annotated[
         help="Where metrics go besides the run directory: tensorboard or wandb; may be repeated.",
     ),
 ]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import",
+        metavar="MODULE",
+        show_default="none",
+        help="A Python module to import first, such as one that registers ENV; may be repeated.",
+    ),
+]
 Progress = Annotated[
     bool, typer.Option("--progress/--no-progress", help="Show progress on stderr while it trains.")
 ]
@@ -294,6 +303,22 @@ def _with_option(config: Config, flag: str, values: Mapping[str, Mapping[str, An
         raise ConfigError(f"{flag}: {error}") from error
 
 
+def import_modules(names: Iterable[str] | None) -> None:
+    """Import what ``--import`` names; nothing else that a user gives names code.
+
+    Raises:
+        ConfigError: a module cannot be imported.
+    """
+    if not names:
+        return
+    from engine.envs import imports
+
+    try:
+        imports.import_modules(names)
+    except ConfigError as error:
+        raise ConfigError(f"--import: {error}") from error
+
+
 def check_settings(config: Config) -> None:
     """Say why a run cannot start before torch is imported, so that bad input is told at once.
 
@@ -301,9 +326,10 @@ def check_settings(config: Config) -> None:
         EngineError: the environment cannot be trained, or a sink lacks its package.
     """
     from engine.envs import check_env
+    from engine.room import check_room
     from engine.sinks import check_sinks
 
-    check_env(config.env.id, config.env.backend)
+    check_room(config, check_env(config.env.id, config.env.backend))
     check_sinks(config.run.sinks)
 
 
@@ -314,11 +340,12 @@ def check_writable(path: Path) -> None:
         ConfigError: its directory is missing or closed, or it is no file.
     """
     directory = path.absolute().parent
-    if not directory.is_dir():
+    # Unlike Path's, these say no to a name that cannot be one: too long, or with a NUL.
+    if not os.path.isdir(directory):
         raise ConfigError(f"cannot write {path}: there is no directory {directory}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"cannot write {path}: it is a directory")
-    if not os.access(path if path.exists() else directory, os.W_OK):
+    if not os.access(path if os.path.exists(path) else directory, os.W_OK):
         raise ConfigError(f"cannot write {path}: permission denied")
 
 

@@ -1,4 +1,8 @@
-"""Results on stdout: tables for people, JSON for scripts."""
+"""All that the command line writes: lines and tables for people, JSON for scripts.
+
+Paths, names and messages come from outside: whatever is in them, nothing that is written here steers the
+terminal. No other module of the command line writes (a test sees to that).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,19 @@ SCRIPT_WIDTH = 200
 
 def write_json(document: Any) -> None:
     """Write one JSON document; numbers that JSON does not have become null."""
-    typer.echo(json.dumps(_finite(document), indent=2, ensure_ascii=True, allow_nan=False))
+    text = json.dumps(_finite(document), indent=2, ensure_ascii=True, allow_nan=False)
+    typer.echo(text.replace("\x7f", r"\u007f"))  # the one control character that json leaves as it is
+
+
+def write_lines(*lines: object, err: bool = False) -> None:
+    """Write lines of plain text to stdout, or to stderr."""
+    typer.echo("\n".join(map(printable, lines)), err=err)
+
+
+def write_warning(note: str) -> None:
+    """Write a line to stderr about what the user should know, if there is anything."""
+    if note:
+        write_lines(f"warning: {note}", err=True)
 
 
 def write_table(

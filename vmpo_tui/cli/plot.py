@@ -9,6 +9,7 @@ import typer
 
 from engine.errors import CheckpointError, ConfigError, nearest
 from vmpo_tui.cli import completion, options
+from vmpo_tui.cli.output import write_lines
 from vmpo_tui.cli.training import find_run
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _draw(figure: Figure, output: Path | None) -> None:
     from vmpo_tui.cli import picture
 
     picture.draw(figure, output)
-    typer.echo(str(output))
+    write_lines(output)
 
 
 def _check_output(path: Path) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from engine.errors import ConfigError
 from vmpo_tui.cli import options
+from vmpo_tui.cli.output import write_lines
 
 Port = Annotated[
     int,
@@ -40,9 +41,9 @@ def serve(run: options.RunArgument, port: Port = 0, control: Control = False) ->
         server = ViewerServer(viewer_command(path, control=control), path.name, port)
     except OSError as error:
         raise ConfigError(f"--port {port}: {os.strerror(error.errno or 0)}") from error
-    typer.echo(server.url)
+    write_lines(server.url)
     may = "visitors may steer the run" if control else "visitors may only look; --control lets them steer"
-    typer.echo(f"{may}; ctrl+c ends it", err=True)
+    write_lines(f"{may}; ctrl+c ends it", err=True)
     server.run()
 
 

@@ -35,6 +35,7 @@ def open_application(
     eval_every: options.EvalEvery = None,
     on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
+    imports: options.Imports = None,
     on_hangup: options.OnHangup = "detach",
     attach: options.Attach = None,
     resume: options.ResumeRun = None,
@@ -46,6 +47,7 @@ def open_application(
     """
     if env_id is not None and (attach or resume):
         raise ConfigError("--attach and --resume show a run that is there: name no environment with them")
+    options.import_modules(imports)
     if attach is not None:
         raise typer.Exit(watch(attach))
     if resume is not None:

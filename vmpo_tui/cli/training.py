@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from engine.errors import CheckpointError, ConfigError, nearest
 from vmpo_tui.cli import options
+from vmpo_tui.cli.output import write_warning
 from vmpo_tui.cli.video import check_video, write_video
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def train(
     eval_every: options.EvalEvery = None,
     on_env_fault: options.OnEnvFault = None,
     sinks: options.Sinks = None,
+    imports: options.Imports = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
@@ -38,6 +41,7 @@ def train(
 
     Settings, later ones winning: defaults, preset, --config, options, --set.
     """
+    options.import_modules(imports)
     overrides = options.Overrides(
         steps, seed, backend, num_envs, threads, device, eval_every, on_env_fault, sinks
     )
@@ -72,10 +76,12 @@ def resume(
     paused: Annotated[
         bool, typer.Option("--paused", help="Stand still there until `vmpo attach RUN` lets it go on.")
     ] = False,
+    imports: options.Imports = None,
     progress: options.Progress = True,
     as_json: options.AsJson = False,
 ) -> None:
     """Continue a run from its last checkpoint, or from the one that is given, exactly where it stood."""
+    options.import_modules(imports)
     start, _ = find_start(run, steps)
 
     from engine.checkpoint import run_of
@@ -103,19 +109,22 @@ def evaluate(
         Path | None,
         typer.Option("--video", metavar="OUT.mp4", show_default="none", help="Film the first episode."),
     ] = None,
+    imports: options.Imports = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Score the policy of a run or checkpoint on fresh episodes with raw rewards."""
+    options.import_modules(imports)
     path = find_run(run)
     if video is not None:
         check_video(video)
 
-    from engine.checkpoint import find_checkpoint
+    from engine.checkpoint import open_checkpoint
     from engine.trainer import evaluate_checkpoint
 
-    checkpoint = find_checkpoint(path, "best" if best else "last")
+    checkpoint = open_checkpoint(path, "best" if best else "last")
+    write_warning(checkpoint.note)
     result = evaluate_checkpoint(
-        checkpoint,
+        checkpoint.path,
         episodes=episodes,
         seed=seed,
         deterministic=not stochastic,
@@ -123,7 +132,7 @@ def evaluate(
     )
     if video is not None:
         write_video(result.recording, video)
-    _write_result(checkpoint, result, as_json=as_json)
+    _write_result(checkpoint.path, result, as_json=as_json)
 
 
 def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
@@ -139,9 +148,9 @@ def find_start(name: str, steps: int | None) -> tuple[Path, Config]:
     """
     path = find_run(name)
 
-    from engine.checkpoint import find_checkpoint, load_checkpoint
+    from engine.checkpoint import open_checkpoint
 
-    checkpoint = load_checkpoint(find_checkpoint(path))
+    checkpoint = open_checkpoint(path)
     target = checkpoint.config.run.total_steps if steps is None else steps
     if target <= checkpoint.env_steps and not checkpoint.state.get("owes_evaluation"):
         raise ConfigError(
@@ -161,7 +170,7 @@ def find_run(name: str) -> Path:
 
     root = runs_root()
     for candidate in (Path(name), root / name):
-        if name and candidate.is_dir():
+        if name and os.path.isdir(candidate):  # Path.is_dir raises where a name cannot be one
             return candidate
     known = nearest(name, (run.name for run in list_runs(root)))
     raise CheckpointError(f"no run or checkpoint {name!r} here or in {root}{known}; see `vmpo runs`")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from engine.errors import BackendUnavailableError, CheckpointError, ConfigError
+from vmpo_tui.cli.output import write_lines
 
 if TYPE_CHECKING:
     from engine.recording import Recording
@@ -26,7 +26,7 @@ def check_video(out: Path) -> None:
 
     if out.suffix.lower() != ".mp4":
         raise ConfigError(f"--video {out}: videos are MP4 files; give a name that ends in .mp4")
-    if not out.absolute().parent.is_dir():
+    if not os.path.isdir(out.absolute().parent):
         raise ConfigError(f"--video {out}: there is no directory {out.parent}")
     require_encoder()
 
@@ -43,7 +43,7 @@ def write_video(recording: Recording | None, out: Path) -> None:
 
     if recording is None:
         raise BackendUnavailableError("the environment was not recorded, so that there is nothing to film")
-    typer.echo(f"filming {recording.length:,} steps", err=True)
+    write_lines(f"filming {recording.length:,} steps", err=True)
     with tempfile.TemporaryDirectory() as folder:
         path = save_recording(Path(folder), recording)
         process = subprocess.run(film.command(path, out), capture_output=True, text=True, check=False)

@@ -16,6 +16,8 @@ from vmpo_tui.plotting.ticks import linear_ticks
 
 SMALLEST = (LABEL_WIDTH + 4, 3)
 """Columns and lines that a chart needs to be drawn."""
+SHORTEST_NAME = 6
+"""Columns of a head line that a name needs to be told from others: notes leave it as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Panel:
         return [*lines, *body]
 
     def _head(self, width: int, *, chosen: bool) -> list[Span]:
-        """Name, values and notes on a line; values give way first, then notes, then the name is cut."""
+        """Name, values and notes on a line; values give way first, then the name is cut, then notes go."""
         dash, style = self.marker.heads[chosen], "chosen" if chosen else "head"
         title = f" {self.title} "
         notes = "".join(f" {note} " for note in self.notes)
@@ -70,10 +72,11 @@ class Panel:
             if len(text) + 2 <= room:
                 readings += [(" ", style), (f"{text} ", colour)]
                 room -= len(text) + 2
-        if room < 0:
+        if room < 0 and width - 2 - len(notes) < SHORTEST_NAME:
             notes, room = "", room + len(notes)
         if room < 0:
-            title, room = f"{title[: width - 4]}… "[: max(0, width - 2)], 0
+            free = max(0, width - 2 - len(notes))
+            title, room = f"{title[: max(0, free - 2)]}… "[:free], 0
         return [
             (dash, style),
             (title, style),

@@ -12,12 +12,17 @@ from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.arrays import Floats
 from vmpo_tui.plotting.composition import Curve, Span
 from vmpo_tui.plotting.panel import Panel
+from vmpo_tui.plotting.ticks import within
 from vmpo_tui.text import printable
 
 WIDTH, HEIGHT = 640, 300
 """Of a panel, pixels."""
 LEFT, TOP, RIGHT, BOTTOM = 64, 34, 16, 30
 """Margins of a panel."""
+GAP = 8
+"""Between a label and its axis."""
+LETTER = 7.0
+"""Width of a digit at the size of the labels, at most."""
 LEGEND = 30
 """Height of the line that says what the colours mean."""
 INK, FAINT, GRID = "#1f2328", "#6e7781", "#e6e9ed"
@@ -74,11 +79,14 @@ def _panel(panel: Panel, index: int, columns: int, x_label: str) -> Iterator[str
 
 
 def _axes(panel: Panel, width: int, height: int) -> Iterator[str]:
-    window = panel.window
-    for place, label in panel.scale.ticks(window.bottom, window.top, 6):
+    window, room = panel.window, LEFT - GAP
+    entries = panel.scale.ticks(window.bottom, window.top, 6)
+    values = panel.scale.inverse(np.array([place for place, _ in entries])).tolist()
+    labels = within(int(room / LETTER), [label for _, label in entries], values)
+    for (place, _), label in zip(entries, labels, strict=True):
         y = (window.top - place) / (window.top - window.bottom) * height
         yield f'<path d="M0 {y:.1f}H{width}" stroke="{GRID}"/>'
-        yield _text(-8, y + 4, label, anchor="end")
+        yield _text(-GAP, y + 4, label, anchor="end", room=room)
     for place, label in panel.x_ticks(window.left, window.right, 6):
         x = _share(place, panel) * width
         yield f'<path d="M{x:.1f} {height}v4" stroke="{FAINT}"/>'
@@ -148,7 +156,17 @@ def _colour(style: str) -> str:
 
 
 def _text(
-    x: float, y: float, text: str, *, anchor: str = "start", fill: str = FAINT, weight: str = "400"
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "start",
+    fill: str = FAINT,
+    weight: str = "400",
+    room: float | None = None,
 ) -> str:
+    """Return a text, squeezed where it might take more room than there is."""
     look = f'text-anchor="{anchor}" fill="{fill}" font-weight="{weight}"'
+    if room is not None and len(text) * LETTER > room:
+        look += f' textLength="{room:g}" lengthAdjust="spacingAndGlyphs"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {look}>{escape(printable(text))}</text>'

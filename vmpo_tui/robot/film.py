@@ -6,17 +6,20 @@ MuJoCo draws it where there is an OpenGL context, this project's own view where 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.util
 import json
 import math
 import os
+import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.envs.imports import import_modules, imported
 from engine.errors import BackendUnavailableError, CheckpointError, EngineError
 from engine.files import TEMPORARY_PREFIX
 from vmpo_tui.robot import gl
@@ -48,18 +51,36 @@ def require_encoder() -> None:
 
 
 def command(recording: Path, out: Path, look: Look | None = None) -> list[str]:
-    """Return the command that makes a video; its last line on stderr says what went wrong."""
+    """Return the command that makes a video.
+
+    Its last line on stderr says what went wrong, and what it writes to stdout `share_done` reads.
+    """
     options = ["--look", json.dumps(dataclasses.asdict(look))] if look else []
+    options += [word for name in imported() for word in ("--import", name)]
     return [sys.executable, "-m", "vmpo_tui.robot.film", str(recording), str(out), *options]
 
 
-def film(recording: Recording, out: Path, look: Mapping[str, Any]) -> None:
+def share_done(told: bytes) -> float:
+    """Return how much of a video there is, 0 to 1, by what the command that makes it has said so far."""
+    last = told.split()[-1:]
+    return min(1.0, int(last[0]) / 100.0) if last and last[0].isdigit() else 0.0
+
+
+def temporary(out: Path, process: int) -> Path:
+    """Return where a process keeps a video while it makes it: two of one video do not meet."""
+    return out.with_name(f"{TEMPORARY_PREFIX}{process}-{out.name}")
+
+
+def film(
+    recording: Recording, out: Path, look: Mapping[str, Any], tell: Callable[[int], None] | None = None
+) -> None:
     """Write a video, atomically; to be called before MuJoCo is imported, which decides on OpenGL then.
 
     Args:
         recording: what to show.
         out: the MP4 file; its directory is made.
         look: fields of the `Look` that it is seen with; what is missing takes its default.
+        tell: told whenever another percent of the pictures is there.
 
     Raises:
         EngineError: the recording cannot be shown, or no video written.
@@ -67,15 +88,29 @@ def film(recording: Recording, out: Path, look: Mapping[str, Any]) -> None:
     require_encoder()
     stride = max(1, math.ceil(1.0 / (MOST_RATE * recording.step_seconds) - 1e-9))
     rate = Fraction(1.0 / (recording.step_seconds * stride)).limit_denominator(1000)
-    temporary = out.with_name(f"{TEMPORARY_PREFIX}{out.name}")
+    unfinished = temporary(out, os.getpid())
+    steps = range(0, recording.length, stride)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        _encode(temporary, _pictures(recording, range(0, recording.length, stride), look), rate)
-        os.replace(temporary, out)
+        unfinished.unlink(missing_ok=True)  # a link would be followed
+        _encode(unfinished, _counted(_pictures(recording, steps, look), len(steps), tell), rate)
+        os.replace(unfinished, out)
     except OSError as error:  # PyAV's own errors are of this kind too
         raise CheckpointError(f"cannot write {out}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
+
+
+def _counted(
+    pictures: Iterator[Picture], count: int, tell: Callable[[int], None] | None
+) -> Iterator[Picture]:
+    """Yield pictures, and tell whenever another percent of them is taken."""
+    told = 0
+    for number, picture in enumerate(pictures, start=1):
+        yield picture
+        if tell is not None and (percent := 100 * number // max(1, count)) > told:
+            told = percent
+            tell(percent)
 
 
 def _encode(path: Path, pictures: Iterator[Picture], rate: Fraction) -> None:
@@ -143,18 +178,27 @@ def _opengl(recording: Recording, steps: range, look: Mapping[str, Any]) -> Iter
             yield renderer.render()
 
 
+def _tell(percent: int) -> None:
+    with contextlib.suppress(OSError):  # whoever asked may be gone
+        sys.stdout.write(f"{percent}\n")
+        sys.stdout.flush()
+
+
 def main() -> int:
     """Make a video as `command` asks; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m vmpo_tui.robot.film", description=__doc__)
     parser.add_argument("recording", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--look", type=json.loads, default={}, help="fields of Look, as JSON")
+    parser.add_argument("--import", dest="modules", action="append", default=[], help="imported first")
     arguments = parser.parse_args()
     from engine.recording import load_recording
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what is unfinished goes then
     try:
+        import_modules(arguments.modules)
         recording = load_recording(arguments.recording)
-        film(recording, arguments.out, arguments.look)
+        film(recording, arguments.out, arguments.look, _tell)
     except EngineError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -20,10 +20,12 @@ from vmpo_tui.screens.robot import Robot
 from vmpo_tui.screens.run_picker import RunPicker
 from vmpo_tui.screens.runs import Runs
 
-__all__ = ["DIALOGS", "SCREENS", "TABS", "RunScreen"]
+__all__ = ["DIALOGS", "SCREENS", "TABS", "VIEWS", "RunScreen"]
 
 SCREENS: tuple[type[RunScreen], ...] = (Dashboard, Charts, Duals, Robot, Runs, Log)
 """In the order of their digits; a test holds them against `TABS`."""
+VIEWS = tuple(tab for tab in TABS if tab[1] not in {Runs.LABEL, Log.LABEL})
+"""Those on which one sees how a run does: it is opened on the one of them that was left last."""
 
 DIALOGS: Mapping[str, type[Screen[Any]]] = {
     "questions": ChoiceDialog,

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
+from textual.widgets import Input
 
 from vmpo_tui.run_view import RunView
+from vmpo_tui.screens.offered import offered
 from vmpo_tui.widgets.footer import KeyFooter
 from vmpo_tui.widgets.hint import HintLine
 from vmpo_tui.widgets.numbers import KeyLine, Numbers
@@ -63,6 +65,7 @@ class RunScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__(id=self.LABEL)
         self._again: Callable[[], None] | None = None
+        self._idle = self._over = False
 
     @property
     def read_only(self) -> bool:
@@ -84,6 +87,13 @@ class RunScreen(Screen[None]):
     def compose_body(self) -> ComposeResult:
         """Yield what is between the tabs and the footer."""
         raise NotImplementedError
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """Return the keys for the footer: those that do something now."""
+        runs = self.LABEL != "runs" and not self.read_only
+        typing = self.has_class("filtering") and isinstance(self.focused, Input)
+        return offered(super().active_bindings, idle=self._idle, over=self._over, typing=typing, runs=runs)
 
     def key(self, binding: str, usual: str) -> str:
         """Return the key of a binding as the user has set it.
@@ -125,22 +135,37 @@ class RunScreen(Screen[None]):
             cost: share of a core that the screen takes, where it is known.
             hint: a key and what it does, for those who do not know yet.
         """
+        first = self._again is None
         self._again = partial(self.show, view, frozen=frozen, cost=cost, hint=hint)
+        if (self._idle, self._over) != (view.state == "idle", view.over):
+            self._idle, self._over = view.state == "idle", view.over
+            self.refresh_bindings()
         self.set_class(frozen, "-frozen")
         self.query_one(StatusBar).show(view, frozen=frozen)
         self.query_one(ScreenTabs).show(cost)
         self.set_class(hint is not None, "-hinted")
         self.query_one(HintLine).show(hint)
         self.query_one(Numbers).show(view)
-        if not frozen:
+        self.query_one(KeyLine).show(steers=not (self._idle or self._over))
+        if first or not frozen:
             self.show_body(view)
+
+    def on_screen_resume(self) -> None:
+        """Show the run as it stands before anything is painted: what was shown last may be long past."""
+        present = getattr(self.app, "present", None)
+        if present is not None and self.is_mounted:
+            present(self)
 
     def on_resize(self) -> None:
         """Show the run again: another size has room for other things, or for numbers alone."""
         size = self.app.size
         self.set_class(size.width < NARROWEST or size.height < LOWEST, "-minute")
+        self.call_after_refresh(self._show_again)
+
+    def _show_again(self) -> None:
+        """Show what was shown last: a newer view may have come since the size changed."""
         if self._again is not None:
-            self.call_after_refresh(self._again)
+            self._again()
 
     def show_body(self, view: RunView) -> None:
         """Show a view between the tabs and the footer."""

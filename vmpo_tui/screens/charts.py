@@ -78,13 +78,13 @@ class Charts(RunScreen):
 
     def open_metric(self, metric: str, view: RunView) -> None:
         """Show a metric on the whole screen, whether or not this one is in front yet."""
-        self._gallery.follow(view.history, view.markers)
+        self._gallery.follow(view.history, view.marks)
         self._full, self._pattern = metric, None
 
     def show_body(self, view: RunView) -> None:
         """Show a view."""
         self._view = view
-        self._gallery.follow(view.history, view.markers)
+        self._gallery.follow(view.history, view.marks)
         self._draw()
 
     # What is shown, and where

@@ -91,5 +91,5 @@ class Dashboard(RunScreen):
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
         chart = self.query_one("#returns", Chart)
-        markers = tuple(float(marker.env_steps) for marker in view.markers)
+        markers = tuple(float(marker.env_steps) for marker in view.marks)
         chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)

@@ -38,8 +38,14 @@ class ChoiceDialog(ModalScreen[str]):
         DIALOG_CSS.format(name="ChoiceDialog", width=52, colour="$warning")
         + """
     ChoiceDialog Button { width: 1fr; margin-top: 1; }
+    ChoiceDialog.-flat > Vertical { padding: 0 1; overflow-y: auto; scrollbar-size-vertical: 1; }
+    ChoiceDialog.-flat Button {
+        border: none !important; height: 1; min-height: 1; line-pad: 1; margin-top: 0;
+    }
     """
     )
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (22, "-tall")]
+    """Four answers of three lines need 21; where there are fewer, each takes one."""
     BINDINGS = [Binding("escape,q,k", "choose('')", "leave things as they are", id="choice.none")]
 
     def compose(self) -> ComposeResult:

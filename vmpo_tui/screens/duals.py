@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.containers import Grid
 
 from vmpo_tui.diagnosis import FEW_ROWS, Diagnosis
+from vmpo_tui.plotting.outliers import inner_range
 from vmpo_tui.run_view import RunView, Series
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.text import number
@@ -106,6 +107,9 @@ class Duals(RunScreen):
         self._show_sample_size(view)
         self._show_advantages(view)
         self._show_policy(view)
+        marks = tuple(float(mark.env_steps) for mark in view.marks)
+        for chart in self.query(DualChart):
+            chart.mark(marks)
 
     def _show_duals(self, view: RunView) -> None:
         chart = self.query_one("#duals-chart", DualChart)
@@ -128,10 +132,13 @@ class Duals(RunScreen):
             chart.set_class(absent, "absent")
             value, bound = view.latest.get(metric), view.bounds.get(metric)
             gauge.show(short, value, bound)
-            chart.border_title = f"{long}  [$text]{number(value)}[/]"
             chart.border_subtitle = f"[$error]━[/] bound {number(bound)}"
             curve = _curve(view, metric, colour)
-            chart.show((_level(curve, bound), curve))
+            low, high, clipped = inner_range([curve.y])
+            beyond = f"  [$warning]{clipped:,} clipped[/]" if clipped else ""
+            chart.border_title = f"{long}  [$text]{number(value)}[/]{beyond}"
+            inner = (min(low, bound or low), max(high, bound or high)) if clipped else None
+            chart.show((_level(curve, bound), curve), heights=inner)
             if bound and not absent:
                 ratios.append(_curve(view, metric, colour, scale=1.0 / bound))
                 names.append(f"[{COLOURS[colour]}]{short}[/]")

@@ -20,6 +20,10 @@ from vmpo_tui.widgets.field import Field, Note
 Answer = TypeVar("Answer")
 
 
+class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Holds the fields, which scroll with the focus: the arrows move that, and not the picture."""
+
+
 class Form(ModalScreen[Answer | None], Generic[Answer]):
     """Dismissed with the answer that its fields make, or with None to leave things as they are."""
 
@@ -32,11 +36,15 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
         + """
     Form > Vertical { padding: 0 2; border-subtitle-color: $text-muted; }
     Form VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; padding-top: 1; }
-    Form .whole { display: none; color: $text-muted; height: 2; padding-top: 1; }
-    Form.-narrow .whole { display: block; }
+    Form .whole { color: $text-muted; height: auto; min-height: 3; max-height: 5; padding-top: 1; }
     Form .about { color: $text-muted; height: auto; max-height: 4; padding-top: 1; }
+    Form.-flat > Vertical { height: 100%; padding: 0 1; }
+    Form.-flat VerticalScroll { height: 1fr; padding-top: 0; }
+    Form.-flat .whole { min-height: 2; max-height: 3; padding-top: 0; }
+    Form.-flat .about { display: none; }
     """
     )
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (20, "-tall")]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     BINDINGS = [
         Binding("escape", "leave", "leave things as they are", id="form.leave"),
@@ -56,7 +64,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
             about = self.about()
             if about:
                 yield Static(Text(printable(about)), classes="about")
-            with VerticalScroll(can_focus=False):
+            with Fields():
                 yield from self.fields()
             yield Static(classes="whole", markup=False)
 
@@ -111,7 +119,7 @@ class Form(ModalScreen[Answer | None], Generic[Answer]):
         return wrong
 
     def on_descendant_focus(self) -> None:
-        """Say in whole what is beside the field that is typed into, where there is no room for it."""
+        """Say in whole what is beside the field that is typed into: there it may be cut."""
         chosen = next((field for field in self.query(Field) if field.has_focus_within), None)
         note = self._notes.get(str(chosen.name)) if chosen is not None else None
         self.query_one(".whole", Static).update(printable(note.text) if note is not None else "")

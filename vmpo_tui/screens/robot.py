@@ -14,7 +14,7 @@ from engine.recording import list_recordings
 from engine.run_directory import RunDirectory
 from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
-from vmpo_tui.screens.filming import film_aside
+from vmpo_tui.screens.filming import Films
 from vmpo_tui.text import number, printable, si
 from vmpo_tui.widgets.facts import Bars, Choices, Facts
 from vmpo_tui.widgets.robot import RobotView
@@ -77,6 +77,7 @@ class Robot(RunScreen):
         self._listed: tuple[str, int] | None = None
         self._following = True
         self._titled = "", ""
+        self._films = Films(self._show_films)
 
     def compose_body(self) -> ComposeResult:
         """Lay the widgets out."""
@@ -92,11 +93,19 @@ class Robot(RunScreen):
                     yield Bars()
                 with Vertical(id="recordings") as recordings:
                     recordings.border_title = "evaluations"
-                    newer, older = self.key("robot.newer", "↑"), self.key("robot.older", "↓")
-                    video = self.key("robot.film", "v")
-                    recordings.border_subtitle = f"{newer} {older} choose  {video} video"
+                    recordings.border_subtitle = self._recordings_keys
                     yield Choices()
         yield Timeline()
+
+    @property
+    def _recordings_keys(self) -> str:
+        newer, older = self.key("robot.newer", "↑"), self.key("robot.older", "↓")
+        return f"{newer} {older} choose  {self.key('robot.film', 'v')} video"
+
+    def _show_films(self) -> None:
+        """Show how far the videos are that are being made."""
+        if self.is_attached:
+            self.query_one("#recordings").border_subtitle = self._films.progress or self._recordings_keys
 
     @property
     def _view(self) -> RobotView:
@@ -264,5 +273,5 @@ class Robot(RunScreen):
             self.notify("there is no recording to film yet", timeout=3)
             return
         out = RunDirectory(Path(self._run.run_dir)).videos / f"{robot.path.stem}.mp4"
-        film = film_aside(self.app, robot.path, out, robot.look)
+        film = self._films.make(self.app, robot.path, out, robot.look)
         self.app.run_worker(film, exit_on_error=False)  # on the application: it goes on behind other screens

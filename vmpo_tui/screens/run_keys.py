@@ -27,7 +27,7 @@ KEYS = [
     _key("f2", "rename", "give the run another name"),
     _key("delete,backspace", "trash", "move the run to the trash", display="del"),
     _key("u", "restore", "undo the last deletion"),
-    _key("o", "order", "sort by age, score, steps, name, state"),
+    _key("o", "order", "sort by last change, score, steps, name, state"),
     _key("slash", "filter", "filter by text or regular expression", display="/"),
     _key("escape", "back", "leave the filter"),
 ]
@@ -67,5 +67,5 @@ def list_entries(order: str, *, trashed: bool) -> tuple[Entry, ...]:
         trashed: whether a deletion can be undone.
     """
     undo = (("runs.restore", "undo the deletion", True),) if trashed else ()
-    sort = ("runs.order", f"sorted by {order}", False)
+    sort = ("runs.order", f"sorted by {'last change' if order == 'changed' else order}", False)
     return ("runs.new", "train a new run", False), *undo, sort, ("runs.filter", "filter", False)

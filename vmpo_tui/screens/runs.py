@@ -56,7 +56,7 @@ class Runs(RunScreen):
         self._list: RunList | None = None
         self._runs: list[RunInfo] = []
         self._read = False
-        self._order = "age"
+        self._order = "changed"
         self._marked: dict[Path, None] = {}  # in the order of marking
         self._trashed: list[Path] = []
 
@@ -149,7 +149,7 @@ class Runs(RunScreen):
         run = self._chosen()
         if run is None:
             return
-        if self._is_own(run):
+        if self._is_shown(run.path):
             self.post_message(ScreenTabs.Chosen("dashboard"))
         else:
             self._go(Watch(run.path))
@@ -272,7 +272,10 @@ class Runs(RunScreen):
         """Show the curves of the marked runs and this one on the charts, behind those of the run shown."""
         run = self._chosen()
         if run is not None:
-            paths = {**self._marked, run.path: None}
+            paths = [path for path in {**self._marked, run.path: None} if not self._is_shown(path)]
+            if not paths:  # over itself it would hide nothing and count twice
+                self._say("these are the curves that the charts show; mark other runs to compare (m)")
+                return
             charts = cast(Charts, self.app.get_screen(Charts.LABEL))
             self.post_message(ScreenTabs.Chosen(Charts.LABEL))
             charts.call_after_refresh(charts.overlay, tuple(path.absolute() for path in paths))
@@ -292,7 +295,9 @@ class Runs(RunScreen):
     def action_trash(self) -> None:
         """Ask whether to move a run to the trash."""
         run = self._chosen()
-        if run is not None:
+        if run is not None and RunDirectory(run.path).held():
+            self._say(f"a process trains {run.name}: it cannot be deleted before that has ended", "warning")
+        elif run is not None:
             self.app.push_screen(TrashDialog(run.name), lambda answer: self._trash(run, answer))
 
     def _trash(self, run: RunInfo, answer: str | None) -> None:
@@ -344,9 +349,9 @@ class Runs(RunScreen):
             self._say("read-only: no run is begun or changed from here", "warning")
         return not self.read_only
 
-    def _is_own(self, run: RunInfo) -> bool:
+    def _is_shown(self, path: Path) -> bool:
         own = self._view.run_dir
-        return bool(own) and RunDirectory(Path(own)).path.absolute() == run.path.absolute()
+        return bool(own) and RunDirectory(Path(own)).path.absolute() == path.absolute()
 
     def _say(self, text: str, severity: str = "information") -> None:
         self.notify(printable(text), severity=severity, timeout=5, markup=False)  # type: ignore[arg-type]

@@ -15,7 +15,9 @@ from vmpo_tui.widgets.lines import Lines
 
 _STYLES_KEPT = 16_384
 SHADES = " .:-=+*#%@"
-"""From dark to bright, where there are no colours."""
+"""From blank to dense, where there are no colours."""
+LEVEL = 8.0
+"""Brightnesses that are closer, of 255, count as one."""
 
 
 class Canvas(Lines):
@@ -69,12 +71,17 @@ class Canvas(Lines):
 
 
 def shaded(picture: Picture) -> list[str]:
-    """Return lines of characters as bright as the cells of a picture."""
+    """Return lines of characters, the denser the more a cell differs from what there is most of.
+
+    That is the background, whether dark or bright: it is left blank.
+    """
     rows, columns = picture.shape[0] // cells.ROWS, picture.shape[1] // cells.COLUMNS
     grey = picture.astype(np.float32) @ np.array((0.299, 0.587, 0.114), np.float32)
     means = grey.reshape(rows, cells.ROWS, columns, cells.COLUMNS).mean((1, 3))
-    low, high = float(means.min()), float(means.max())
-    places = ((means - low) / max(high - low, 1.0) * (len(SHADES) - 1) + 0.5).astype(int)
+    levels = (means / LEVEL).astype(int)
+    ground = means[levels == np.bincount(levels.ravel()).argmax()].mean()
+    contrast = np.abs(means - ground)
+    places = (contrast / max(float(contrast.max()), 1.0) * (len(SHADES) - 1) + 0.5).astype(int)
     return ["".join(SHADES[place] for place in row) for row in places.tolist()]
 
 

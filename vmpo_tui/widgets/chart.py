@@ -47,6 +47,7 @@ class Chart(Lines):
         self._curves: tuple[Curve, ...] = ()
         self._markers: tuple[float, ...] = ()
         self._x_end: float | None = None
+        self._heights: tuple[float, float] | None = None
         self.metric = ""
         """What a click shows on the charts screen; empty for nothing."""
 
@@ -56,17 +57,29 @@ class Chart(Lines):
             await self.run_action(f"app.show_metric({self.metric!r})")
 
     def show(
-        self, curves: tuple[Curve, ...], x_end: float | None = None, markers: tuple[float, ...] = ()
+        self,
+        curves: tuple[Curve, ...],
+        x_end: float | None = None,
+        markers: tuple[float, ...] | None = None,
+        heights: tuple[float, float] | None = None,
     ) -> None:
         """Draw these curves from now on.
 
         Args:
             curves: in drawing order; their styles are component classes of the chart.
             x_end: right end of the axis; None ends it with the data.
-            markers: steps at which somebody changed something.
+            markers: steps at which somebody changed something; None for those that it has.
+            heights: lowest and highest value to have room for; None for those that there are.
         """
-        self._curves, self._x_end, self._markers = curves, x_end, markers
+        self._curves, self._x_end, self._heights = curves, x_end, heights
+        self._markers = self._markers if markers is None else markers
         self.redraw()
+
+    def mark(self, markers: tuple[float, ...]) -> None:
+        """Mark steps at which somebody changed something."""
+        if markers != self._markers:
+            self._markers = markers
+            self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return the chart with its axes, or a message while there is nothing to draw."""
@@ -80,6 +93,6 @@ class Chart(Lines):
 
     def _window(self) -> raster.Window:
         left, right, low, high = bounds(self._curves, self._scale)
-        bottom, top = raster.padded_range(low, high)
+        bottom, top = raster.padded_range(*(self._heights or (low, high)))
         left = 0.0 if self._x_end is not None or not np.isfinite(left) else left
         return raster.Window(left, max(self._x_end or right, left + 1.0), bottom, top)

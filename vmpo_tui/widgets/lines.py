@@ -50,7 +50,9 @@ class Lines(Widget):
             self.refresh(*(Region(0, line, width, 1) for line in changed))
 
     def render_line(self, y: int) -> Strip:
-        """Return a line of the last drawing."""
+        """Return a line of the last drawing; of the first one where it is painted before it is resized."""
+        if not self._strips and self.size.area:
+            self._strips = self.strips(*self.size)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def on_resize(self) -> None:

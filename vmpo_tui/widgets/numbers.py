@@ -10,10 +10,12 @@ from textual import events
 from vmpo_tui.run_view import RunView
 from vmpo_tui.text import duration, number, si
 from vmpo_tui.widgets.lines import Lines, Span
-from vmpo_tui.widgets.tile import DISCRETE_LABELS, TILES, present
+from vmpo_tui.widgets.tile import DISCRETE_LABELS, TILES, newest, present
 
 COLUMN_WIDTH = 25
 GAP = 2
+IDLE_WORDS = {"stop": "leave", "help": "help"}
+"""What the keys do that are of use where there is no run to steer, by their actions."""
 
 
 class Numbers(Lines):
@@ -57,7 +59,7 @@ class Numbers(Lines):
         for label, metrics, _ in TILES:
             name = present(view, metrics)
             if name is not None:
-                yield DISCRETE_LABELS.get(name, label), number(view.latest.get(name))
+                yield DISCRETE_LABELS.get(name, label), number(newest(view, name))
 
 
 class KeyLine(Lines):
@@ -77,7 +79,19 @@ class KeyLine(Lines):
             keys: each with its action of the application and a word for it, the most important first.
         """
         super().__init__()
-        self._keys = keys
+        self._keys = self._all = keys
+
+    def show(self, *, steers: bool) -> None:
+        """Name the keys that do something now.
+
+        Args:
+            steers: whether there is a run to steer.
+        """
+        idle = tuple(
+            (key, action, IDLE_WORDS[action]) for key, action, _ in self._all if action in IDLE_WORDS
+        )
+        self._keys = self._all if steers else idle
+        self.redraw()
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return the keys that fit."""

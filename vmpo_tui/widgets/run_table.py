@@ -53,7 +53,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("steps", 13, lambda run, now, width: f"{si(run.env_steps)} / {si(run.total_steps)}", right=True),
     Column("last", 8, lambda run, now, width: number(run.last_return), right=True, least=100),
     Column("best", 8, lambda run, now, width: number(run.best_return), right=True),
-    Column("age", 6, lambda run, now, width: age(now - run.modified), right=True),
+    Column("changed", 9, lambda run, now, width: age(now - run.modified), right=True),
 )
 STATE_WIDTH = 13
 
@@ -79,7 +79,7 @@ def _by_state(run: RunInfo) -> tuple[int, float]:
 
 
 ORDERS: dict[str, Callable[[RunInfo], object]] = {
-    "age": _newest,
+    "changed": _newest,
     "best": _best,
     "steps": _furthest,
     "run": _by_name,

@@ -30,7 +30,13 @@ LOOKS = {
     "failed": "failed",
 }
 """Colour of each state; of the others, training stands still."""
-IDLE = "no run is shown yet   {new} trains a new one   {open} opens one"
+IDLE = (
+    "no run is shown yet   {new} trains a new one   {open} opens one",
+    "no run yet   {new} trains one   {open} opens one",
+    "no run yet   {new} trains one",
+    "no run yet",
+)
+"""What to say where there is no run, in less and less room."""
 
 
 class StatusBar(Lines):
@@ -71,8 +77,10 @@ class StatusBar(Lines):
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return both lines, each filling the width."""
         if self._view.state == "idle":
-            idle = IDLE.format(new=self.key("runs.new", "t"), open=self.key("table.choose", "enter"))
-            return [[("vmpo-tui", "status--strong"), (f"  {idle}"[: max(0, width - 8)], "status--muted")]]
+            keys = {"new": self.key("runs.new", "t"), "open": self.key("table.choose", "enter")}
+            forms = [f"  {form.format(**keys)}" for form in IDLE]
+            idle = next((form for form in forms if 8 + cell_len(form) <= width), "")
+            return [[("vmpo-tui"[:width], "status--strong"), (idle, "status--muted")]]
         return [self._what_and_score(width), self._how_far(width)]
 
     def _what_and_score(self, width: int) -> list[Span]:

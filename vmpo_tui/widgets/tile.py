@@ -34,6 +34,13 @@ def present(view: RunView, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in view.history.metrics), None)
 
 
+def newest(view: RunView, name: str) -> float | None:
+    """Return the last value of a metric that is known: not every update has one, such as of episodes."""
+    values = view.history.metrics[name].y
+    known = np.flatnonzero(np.isfinite(values))
+    return float(values[known[-1]]) if len(known) else None
+
+
 class Tile(Lines):
     """One metric: its name and newest value on a line, its history in braille under it; a click opens it."""
 
