@@ -75,11 +75,13 @@ class EvaluationResult:
         """Mean length in steps."""
         return float(np.mean(self.lengths))
 
-    def describe_cuts(self, env_id: str) -> str:
-        """Say in one line, for the user, that episodes were cut off."""
+    def describe_cuts(self) -> str:
+        """Say in one line, for the user, that episodes were cut off; empty if none was."""
+        if not self.cut:
+            return ""
         return (
-            f"{self.cut} of {len(self.returns)} evaluation episodes of {env_id} were cut off after "
-            f"{max(self.lengths):,} steps; their returns are those so far (evaluation.max_episode_steps)"
+            f"{self.cut} of {len(self.returns)} evaluation episodes were cut off after {max(self.lengths):,} "
+            "steps; their returns are those so far (evaluation.max_episode_steps)"
         )
 
     def metrics(self) -> dict[str, float]:

@@ -281,7 +281,7 @@ class Trainer:
         self._keep_recording(result)
         if result.cut and not self._told_of_cuts:
             self._told_of_cuts = True
-            self._recorder.emit(Warned(result.describe_cuts(self.config.env.id)))
+            self._recorder.emit(Warned(result.describe_cuts()))
         best = self._best_return is None or result.mean > self._best_return
         self._evaluation = EvaluationCompleted(
             training.env_steps, training.updates, result.returns, result.lengths, result.seconds, best

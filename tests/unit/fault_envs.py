@@ -150,6 +150,8 @@ class FaultyEnv(gym.Env[Any, Any]):
     def np_random(self) -> Any:
         if self.fault == "generator":
             raise RuntimeError("no generator")
+        if self.fault == "local-generator":
+            raise type("LocalError", (Exception,), {})("cannot cross a pipe")
         return super().np_random
 
     @np_random.setter
@@ -316,6 +318,7 @@ _FAULTS = (
     "reset",
     "hanging-reset",
     "generator",
+    "local-generator",
     "hang",
     "die",
     "worker",

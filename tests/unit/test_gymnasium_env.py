@@ -169,6 +169,20 @@ def test_what_is_raised_past_the_guard_is_a_fault_and_not_printed(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_is_raised_past_the_guard_and_cannot_cross_a_pipe_is_a_fault_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_CLOSE_SECONDS", 0.2)
+    env = make("Faulty/local-generator-v0", 2, asynchronous=True)
+    env.reset(0)
+    with pytest.raises(
+        EnvironmentFault,
+        match=r"environment 0 of .* failed in a call: an error that cannot be told \(step 0\)",
+    ):
+        env.state_dict()
+    assert not multiprocessing.active_children()
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_reset_that_breaks_is_named(make: Make, asynchronous: bool) -> None:
     env = make("Faulty/first-reset-v0", asynchronous=asynchronous)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 
@@ -20,6 +21,8 @@ from engine.run import Trainer
 from engine.scoring import evaluate_checkpoint
 from tests.unit import fault_envs
 from tests.unit.run_script import CARTPOLE, ITERATION, TIMES, ScriptedChannel, rows, train, without
+from vmpo_tui.cli.commands import app
+from vmpo_tui.cli.entry import execute
 from vmpo_tui.cli.training import find_start
 
 EVERY = {"interval": ITERATION}
@@ -69,10 +72,22 @@ def test_an_episode_without_end_is_cut_off_counted_and_told_of_once(tmp_path):
     assert (summary.reason, summary.best_return) == ("completed", 7.0)
     assert scores(channel) == 4 * [((7.0, 7.0), (7, 7))]
     assert warnings(channel) == [
-        "2 of 2 evaluation episodes of Faulty/EndlessEnv-v0 were cut off after 7 steps; "
+        "2 of 2 evaluation episodes were cut off after 7 steps; "
         "their returns are those so far (evaluation.max_episode_steps)"
     ]
     assert evaluate_checkpoint(tmp_path / "run", episodes=3, seed=0).returns == (7.0, 7.0, 7.0)
+
+
+def test_the_command_line_says_what_was_cut_off(tmp_path, capsys):
+    train(ENDLESS, tmp_path / "run", evaluation={"max_episode_steps": 7})
+    assert execute(app, "vmpo", ["eval", str(tmp_path / "run"), "--episodes", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["cut_off"] == 3
+    assert err.startswith("warning: 3 of 3 evaluation episodes were cut off after 7 steps; ")
+    train(CARTPOLE, tmp_path / "cartpole")
+    assert execute(app, "vmpo", ["eval", str(tmp_path / "cartpole"), "--episodes", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["cut_off"], err) == (0, "")
 
 
 def test_an_environment_without_a_limit_gets_one(tmp_path, monkeypatch):

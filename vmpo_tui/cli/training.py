@@ -177,8 +177,9 @@ def find_run(name: str) -> Path:
 
 
 def _write_result(checkpoint: Path, result: EvaluationResult, *, as_json: bool) -> None:
-    from vmpo_tui.cli.output import write_json, write_table
+    from vmpo_tui.cli.output import write_json, write_table, write_warning
 
+    write_warning(result.describe_cuts())
     figures = {
         "mean": result.mean,
         "std": result.std,
@@ -189,7 +190,7 @@ def _write_result(checkpoint: Path, result: EvaluationResult, *, as_json: bool) 
     }
     if as_json:
         episodes = {"returns": result.returns, "lengths": result.lengths, "seconds": result.seconds}
-        write_json({"checkpoint": str(checkpoint), **figures, **episodes})
+        write_json({"checkpoint": str(checkpoint), **figures, **episodes, "cut_off": result.cut})
         return
     cells = [f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in figures.values()]
     write_table(list(figures), [cells], right=figures)
