@@ -66,7 +66,8 @@ async def test_a_signal_saves_and_leaves(engine, signum, monkeypatch):
         await until(pilot, "training", lambda: engine.app.view.state == "training")
         engine.app.on_signal(signum)
         await until(pilot, "the end", lambda: engine.app.return_code is not None)
-    assert engine.received == [commands.Stop(save=True)]
+    # A closed terminal leaves the run to a process without a screen.
+    assert engine.received == [commands.Stop(hand_over=signum == signal.SIGHUP)]
     assert engine.app.return_value == 128 + signum
     assert last_resort == [(128 + signum, False)]
 
