@@ -31,7 +31,7 @@ STEERING = {"toggle_pause", "evaluate", "checkpoint", "step_once", "freeze", "pa
 """Actions that need a run."""
 RUN_BINDINGS: list[Binding] = [
     _key("space", "toggle_pause", "pause", "pause or resume training", display="space"),
-    _key("e", "evaluate", "evaluate", "evaluate the policy now"),
+    _key("e", "evaluate", "eval", "evaluate the policy now"),
     _key("c", "checkpoint", "save", "save a checkpoint now"),
     _key("n", "step_once", "one step", "run one iteration while paused"),
     _key("p", "parameters", "settings", "change settings of the run under way"),

@@ -11,7 +11,7 @@ from tests.tui.scripted_engine import until
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.widgets.numbers import KeyLine
 
-STEERING = {"pause", "evaluate", "save", "one step", "settings", "freeze"}
+STEERING = {"pause", "eval", "save", "one step", "settings", "freeze"}
 
 
 def footer(app: VmpoApp) -> list[str]:
