@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.config import Config
-from vmpo_tui.run_view import RunView, Series
+from vmpo_tui.history import Series
+from vmpo_tui.run_view import RunView
 
 Floats = NDArray[np.float64]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vmpo_tui import curves as over_runs
+from vmpo_tui.history import History, Series
 from vmpo_tui.look import AXES, Look
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.arrays import Buffer, Floats
@@ -17,7 +18,7 @@ from vmpo_tui.plotting.panel import Panel
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.scales import Scale, scale_named
 from vmpo_tui.plotting.smoothing import Smoothed
-from vmpo_tui.run_view import History, Marker, Series
+from vmpo_tui.run_view import Marker
 from vmpo_tui.text import number, printable
 
 RETURN = "return"

@@ -11,7 +11,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.run_directory import RunDirectory
 from vmpo_tui.following import GrowingRows
-from vmpo_tui.run_view import History
+from vmpo_tui.history import History
 
 LARGEST = 1e300
 """A figure beyond it is none."""

@@ -27,10 +27,10 @@ from engine.presets import config_for
 from engine.trainer import RunSummary, Trainer
 from vmpo_tui.app import VmpoApp
 from vmpo_tui.gallery import Gallery
+from vmpo_tui.history import History
 from vmpo_tui.look import Look
 from vmpo_tui.plotting.panel import Panel
 from vmpo_tui.plotting.viewport import Viewport
-from vmpo_tui.run_view import History
 from vmpo_tui.screens.charts import Charts
 from vmpo_tui.session import Session
 

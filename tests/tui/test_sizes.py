@@ -128,8 +128,8 @@ async def test_the_status_says_whole_figures_or_none(engine, width):
         words = " ".join(
             "".join(text for text, _ in line) for line in bar.draw(width - 2, 2)
         ).replace("━", " ").replace("─", " ").split()  # fmt: skip
-        whole = "● training HalfCheetah-v5 HalfCheetah-v5-s0 mujoco, 32 envs, seed 0 score 995.9 ± 87.46 best 61.4k / 1M steps"
-        whole += " 6% 4.1k steps/s 0:15 3:49 left"
+        whole = "● training HalfCheetah-v5 HalfCheetah-v5-s0 mujoco, 32 envs, seed 0 score 995.9 ± 87.46 best"
+        whole += " 61.4k / 1M steps 6% 4.1k steps/s 0:15 3:49 left"
         assert {word for word in words if not word.endswith("…")} <= set(whole.split())
         assert {"training", "61.4k"} <= set(words)
 

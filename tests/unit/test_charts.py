@@ -17,6 +17,7 @@ from engine.config import Config
 from engine.run_directory import RunDirectory
 from vmpo_tui import chart_files
 from vmpo_tui.gallery import RETURN, Gallery
+from vmpo_tui.history import History
 from vmpo_tui.look import AXES, SPANS, Look
 from vmpo_tui.overlays import OtherRuns
 from vmpo_tui.plotting.composition import Curve
@@ -26,7 +27,7 @@ from vmpo_tui.plotting.panel import Panel
 from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import SCALES
 from vmpo_tui.plotting.viewport import Viewport, panned, zoomed
-from vmpo_tui.run_view import History, Marker
+from vmpo_tui.run_view import Marker
 
 EXTENT = (0.0, 1000.0)
 

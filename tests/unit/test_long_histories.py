@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from engine.sinks.jsonl import JsonlSink
 from tests.tui.scripted_engine import update
 from tests.unit.test_following import Written
-from vmpo_tui import following, run_view
+from vmpo_tui import following, history, run_view
 from vmpo_tui.following import Follower, GrowingRows
 from vmpo_tui.gallery import RunCurves
+from vmpo_tui.history import CAPACITY, RECENT, History, Series
 from vmpo_tui.overlays import OtherRun
-from vmpo_tui.run_view import CAPACITY, RECENT, History, RunView, Series
+from vmpo_tui.run_view import RunView
 from vmpo_tui.thinned import extremes
 
 ordinates = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=60)
@@ -41,8 +42,8 @@ def test_extremes_are_points_of_their_blocks_in_their_order(values, block):
 @pytest.fixture
 def small(monkeypatch):
     """Room for few points, so that little fills it many times over."""
-    monkeypatch.setattr(run_view, "CAPACITY", 256)
-    monkeypatch.setattr(run_view, "RECENT", 32)
+    monkeypatch.setattr(history, "CAPACITY", 256)
+    monkeypatch.setattr(history, "RECENT", 32)
     return 256
 
 

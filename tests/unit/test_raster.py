@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from vmpo_tui.history import Series
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.composition import value_axis
 from vmpo_tui.plotting.markers import ASCII, BRAILLE, MARKERS, texts
@@ -17,7 +18,6 @@ from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import LINEAR, LOG, Symlog, scale_named
 from vmpo_tui.plotting.smoothing import Smoothed
 from vmpo_tui.plotting.ticks import spaced, ticks, time_ticks
-from vmpo_tui.run_view import Series
 
 DOTS_X, DOTS_Y = BRAILLE.dots_x, BRAILLE.dots_y
 

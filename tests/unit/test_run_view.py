@@ -9,7 +9,8 @@ import pytest
 
 from engine import events
 from tests.tui.scripted_engine import STARTED, update
-from vmpo_tui.run_view import LOG_LINES, RunView, Series, apply, note, request_pause, request_stop
+from vmpo_tui.history import Series
+from vmpo_tui.run_view import LOG_LINES, RunView, apply, note, request_pause, request_stop
 
 FAILED = events.RunFailed("no", "ValueError", "trace", 4096, 2)
 FINISHED = events.RunFinished("completed", 4096, 2, 12.5)

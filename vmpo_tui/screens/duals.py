@@ -10,8 +10,9 @@ from textual.binding import Binding
 from textual.containers import Grid
 
 from vmpo_tui.diagnosis import FEW_ROWS, Diagnosis
+from vmpo_tui.history import Series
 from vmpo_tui.plotting.outliers import inner_range
-from vmpo_tui.run_view import RunView, Series
+from vmpo_tui.run_view import RunView
 from vmpo_tui.screens.base import RunScreen
 from vmpo_tui.text import number
 from vmpo_tui.widgets.chart import Chart, Curve

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from vmpo_tui.history import Series
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.markers import BRAILLE, texts
 from vmpo_tui.plotting.scales import LINEAR, LOG
-from vmpo_tui.run_view import RunView, Series
+from vmpo_tui.run_view import RunView
 from vmpo_tui.text import number
 from vmpo_tui.widgets.lines import Lines, Span
 
