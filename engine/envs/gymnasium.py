@@ -327,11 +327,13 @@ class _Workers(AsyncVectorEnv[Any, Any]):
         failed = [index for index, success in enumerate(successes) if not success]
         if not failed:
             return
-        try:
-            index, kind, error, _ = self.error_queue.get(timeout=_CLOSE_SECONDS)
-        except queue.Empty:  # what was raised cannot cross a pipe
-            raise _WorkerError(failed[0], "an error that cannot be told") from None
-        raise _WorkerError(index, f"{kind.__name__}: {error}")
+        told: dict[int, str] = {}
+        with contextlib.suppress(queue.Empty):  # what was raised may be unable to cross a pipe
+            while len(told) < len(failed):
+                index, kind, error, _ = self.error_queue.get(timeout=_CLOSE_SECONDS)
+                told[index] = f"{kind.__name__}: {error}"
+        first = min(told, default=failed[0])
+        raise _WorkerError(first, told.get(first, "an error that cannot be told"))
 
 
 def _derived(seed: int, number: int) -> int:
