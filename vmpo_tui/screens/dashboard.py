@@ -22,7 +22,7 @@ GAUGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("KL Σ", ("kl/covariance",)),
     ("E-step", ("estep/kl",)),
 )
-LEGEND = "[$primary 40%]▒[/] training episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
+LEGEND = "[$primary 40%]▒[/] episodes  [$primary]━[/] smoothed  [$warning]●[/] evaluations"
 
 
 class Dashboard(RunScreen):
