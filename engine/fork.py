@@ -83,9 +83,7 @@ def _write_beginning(
     place = checkpoint.env_steps, checkpoint.updates
     told: list[Event] = [RunForked(parent, *place)]
     for key, value in changes.items():
-        section, _, name = key.partition(".")
-        before = getattr(getattr(checkpoint.config, section), name)
-        told.append(SettingChanged(key, before, value, *place))
+        told.append(SettingChanged(key, checkpoint.config.value_of(key), value, *place))
     with directory.events.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(event_row(event)) + "\n" for event in told)
 

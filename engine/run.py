@@ -248,8 +248,7 @@ class Trainer:
         except ConfigError as error:
             self._recorder.emit(Warned(f"setting not changed: {error}"))
             return
-        section, _, name = key.partition(".")
-        before, after = (getattr(getattr(config, section), name) for config in (self.config, changed))
+        before, after = self.config.value_of(key), changed.value_of(key)
         self.config = changed
         self._training.reconfigure(changed)
         position = self._training.env_steps, self._training.updates

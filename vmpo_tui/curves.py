@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from engine.config import Config
 from engine.run_directory import RunDirectory
 from engine.sinks.jsonl import read_rows
+from vmpo_tui.history import RETURN
 
 Floats = NDArray[np.float64]
 
 EVALUATION = "eval/return_mean"
-TRAINING = "train/episode_return_mean"
+TRAINING = RETURN
 ABSCISSAE = {"steps": "env_steps", "updates": "updates", "seconds": "seconds"}
 """What curves can be drawn over, and the metric that holds it."""
 SECTIONS = ("env", "network", "vmpo", "optimizer")

@@ -168,8 +168,8 @@ class Session:
         """
         summary = self.summary
         with self._handing_over:
-            saved = summary is not None and summary.reason in {"stopped", "handed over"}
-            if self._detached and self._go_on and summary is not None and saved:
+            saved = {"stopped", "handed over"}
+            if self._detached and self._go_on and summary is not None and summary.reason in saved:
                 self._go_on(summary.run_dir, summary.paused)
                 self._go_on = None
         return self._detached and self._go_on is None
