@@ -28,6 +28,7 @@ from engine.run_directory import RunDirectory
 from engine.sinks.jsonl import event_from_row
 from engine.tails import parse_row
 from vmpo_tui.control import send_command
+from vmpo_tui.history import RETURN
 
 SLICE_SECONDS = 0.2
 """What one call of `Follower.drain` may take while there is much to read."""
@@ -151,7 +152,7 @@ class Follower:
             self._updates = updates
             metrics = _numbers(row)
             # Files keep the mean over an update's episodes, not each of them.
-            mean = metrics.get("train/episode_return_mean", math.nan)
+            mean = metrics.get(RETURN, math.nan)
             yield UpdateCompleted(metrics, () if math.isnan(mean) else (mean,))
 
     def _hands_over(self, event: Event) -> bool:

@@ -31,9 +31,9 @@ def import_modules(names: Iterable[str]) -> None:
             _imported.append(name)
 
 
-def imported() -> tuple[str, ...]:
-    """Return the modules that were imported, for a process that is to know the same environments."""
-    return tuple(_imported)
+def import_options() -> list[str]:
+    """Return what a command line says to have another process know the same environments."""
+    return [word for name in _imported for word in ("--import", name)]
 
 
 def _import(name: str) -> None:

@@ -261,12 +261,18 @@ async def test_a_recording_dropped_meanwhile_is_passed_over(engine):
         assert engine.robot.replay is not None
 
 
+def filmed_by(monkeypatch, program: str) -> list[tuple]:
+    """Have a program of Python stand for filming; return what each call of it is asked for."""
+    called: list[tuple] = []
+    monkeypatch.setattr(film, "require_encoder", lambda: None)
+    monkeypatch.setattr(film, "command", lambda *args: called.append(args) or [sys.executable, "-c", program])
+    return called
+
+
 @pytest.mark.parametrize(("code", "words"), [(0, "video written"), (1, "no video: no luck")])
 async def test_v_films_in_another_process(engine, monkeypatch, code, words):
     program = f"import sys; sys.stderr.write('more\\nno luck\\n'); sys.exit({code})"
-    called = []
-    monkeypatch.setattr(film, "require_encoder", lambda: None)
-    monkeypatch.setattr(film, "command", lambda *args: called.append(args) or [sys.executable, "-c", program])
+    called = filmed_by(monkeypatch, program)
     async with engine.app.run_test(size=(120, 40)) as pilot:
         engine.learn(1)
         await open_robot(pilot, engine)
@@ -285,9 +291,7 @@ async def test_v_again_makes_no_second_video_of_one_recording(engine, monkeypatc
         "import pathlib, sys, time; sys.stdout.write('42\\n'); sys.stdout.flush()\n"
         f"while not pathlib.Path({str(go_on)!r}).exists(): time.sleep(0.01)"
     )
-    called = []
-    monkeypatch.setattr(film, "require_encoder", lambda: None)
-    monkeypatch.setattr(film, "command", lambda *args: called.append(args) or [sys.executable, "-c", program])
+    called = filmed_by(monkeypatch, program)
     async with engine.app.run_test(size=(120, 40)) as pilot:
         engine.learn(1)
         await open_robot(pilot, engine)

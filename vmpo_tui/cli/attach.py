@@ -54,13 +54,12 @@ def go_on_without_a_screen(run_dir: Path, paused: bool = False) -> None:
     It is a fresh process that resumes exactly: forking one that holds torch's threads is not safe. A run that
     was paused stays so, until somebody attaches and lets it go on.
     """
-    from engine.envs.imports import imported
+    from engine.envs.imports import import_options
     from engine.files import open_own
     from engine.run_directory import RunDirectory
     from vmpo_tui.cli.headless import display_path
 
-    names = [word for name in imported() for word in ("--import", name)]
-    command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), *names, "--no-progress"]
+    command = [sys.executable, "-m", "vmpo_tui", "resume", str(run_dir), *import_options(), "--no-progress"]
     command += ["--paused"] if paused else []
     descriptor = open_own(RunDirectory(run_dir).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     with os.fdopen(descriptor, "ab") as log:

@@ -23,7 +23,7 @@ _DEFAULTS = Config()
 
 def _default(section: str, key: str) -> str:
     """Return what ``--help`` says about a setting's default."""
-    return f"{getattr(getattr(_DEFAULTS, section), key)}, or the preset's"
+    return f"{_DEFAULTS.value_of(f'{section}.{key}')}, or the preset's"
 
 
 def parse_count(text: str) -> int:

@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.envs.imports import import_modules, imported
+from engine.envs.imports import import_modules, import_options
 from engine.errors import BackendUnavailableError, CheckpointError, EngineError
 from engine.files import TEMPORARY_PREFIX
 from vmpo_tui.robot import gl
@@ -56,7 +56,7 @@ def command(recording: Path, out: Path, look: Look | None = None) -> list[str]:
     Its last line on stderr says what went wrong, and what it writes to stdout `share_done` reads.
     """
     options = ["--look", json.dumps(dataclasses.asdict(look))] if look else []
-    options += [word for name in imported() for word in ("--import", name)]
+    options += import_options()
     return [sys.executable, "-m", "vmpo_tui.robot.film", str(recording), str(out), *options]
 
 

@@ -147,8 +147,7 @@ def _with_number(config: Config, name: str, text: str) -> Config:
 
 
 def _value(config: Config, name: str) -> float:
-    section, _, key = NUMBERS[name][0].partition(".")
-    value: float = getattr(getattr(config, section), key)
+    value: float = config.value_of(NUMBERS[name][0])
     return value
 
 

@@ -100,8 +100,7 @@ def _parsed(config: Config, key: str, text: str) -> float:
 
 
 def _value(config: Config, key: str) -> float:
-    section, _, name = key.partition(".")
-    value: float = getattr(getattr(config, section), name)
+    value: float = config.value_of(key)
     return value
 
 

@@ -205,6 +205,6 @@ def _changes(text: str) -> dict[str, float]:
     changes: dict[str, float] = {}
     for assignment in text.split():
         config = Config().with_assignments([assignment])
-        section, _, key = assignment.partition("=")[0].strip().partition(".")
-        changes[f"{section}.{key}"] = getattr(getattr(config, section), key)
+        key = assignment.partition("=")[0].strip()
+        changes[key] = config.value_of(key)
     return changes
