@@ -6,6 +6,7 @@ import gc
 
 import pytest
 from textual.dom import DOMNode
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widgets import Input, RichLog
 
@@ -122,18 +123,18 @@ async def test_help_lists_the_screens_own_keys(engine):
 
 async def test_no_screen_paints_figures_that_are_not_the_runs_own(engine, monkeypatch):
     painted: list[str] = []
-    render = StatusBar.render_line
+    render = StatusBar.render_lines
 
-    def recorded(bar: StatusBar, y: int) -> Strip:
-        strip = render(bar, y)
-        painted.append(strip.text)
-        return strip
+    def recorded(bar: StatusBar, crop: Region) -> list[Strip]:
+        strips = render(bar, crop)
+        painted.extend(strip.text for strip in strips)
+        return strips
 
     async with engine.app.run_test(size=(120, 40)) as pilot:
         engine.update(30)
         engine.evaluate()
         await until(pilot, "the run", lambda: engine.app.view.score is not None)
-        monkeypatch.setattr(StatusBar, "render_line", recorded)
+        monkeypatch.setattr(StatusBar, "render_lines", recorded)
         for _ in range(2):  # the first look at each screen, then another after more updates
             for key, label in (*TABS[1:], TABS[0]):
                 engine.update(30)

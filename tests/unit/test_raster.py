@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vmpo_tui.history import Series
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.composition import value_axis
-from vmpo_tui.plotting.markers import ASCII, BRAILLE, MARKERS, texts
+from vmpo_tui.plotting.markers import ASCII, BRAILLE, MARKERS, overlaid, texts
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import LINEAR, LOG, Symlog, scale_named
@@ -54,12 +54,15 @@ curves = st.lists(st.tuples(st.integers(-50, 250), heights), min_size=0, max_siz
 )
 
 
+@pytest.mark.parametrize("short", [raster.SHORT, 0], ids=["gone through", "looked up"])
 @settings(max_examples=300, deadline=None)
 @given(curves, st.integers(1, 30), st.integers(-20, 100), st.integers(1, 150))
-def test_the_envelope_is_exact(points, columns, left, span):
+def test_the_envelope_is_exact(short, points, columns, left, span):
     x = np.array([point[0] for point in points], dtype=np.float64)
     y = np.array([point[1] for point in points], dtype=np.float64)
-    low, high = raster.envelope(x, y, left, left + span, columns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raster, "SHORT", short)
+        low, high = raster.envelope(x, y, left, left + span, columns, pyramid=Pyramid())
     expected_low, expected_high = brute_force(x, y, left, left + span, columns)
     assert np.allclose(low, expected_low, rtol=1e-9, atol=1e-6)
     assert np.allclose(high, expected_high, rtol=1e-9, atol=1e-6)
@@ -131,7 +134,7 @@ def test_braille_holds_every_dot(height, width, random):
             cell = dots[row * DOTS_Y : (row + 1) * DOTS_Y, column * DOTS_X : (column + 1) * DOTS_X]
             expected = sum(1 << (numbers[i][j] - 1) for i in range(4) for j in range(2) if cell[i, j])
             assert codes[row, column] == 0x2800 + expected
-            assert BRAILLE.occupied(dots)[row, column] == bool(expected)
+            assert (BRAILLE.patterns(dots)[row, column] > 0) == bool(expected)
 
 
 @settings(deadline=None)
@@ -218,12 +221,17 @@ def test_a_pyramid_loses_no_spike_among_a_million_points():
 def test_every_marker_draws_every_pattern(marker):
     assert len(set(marker.glyphs)) >= (2 if marker is ASCII else 2 ** (marker.dots_x * marker.dots_y))
     dots = np.zeros((marker.dots_y, marker.dots_x), dtype=np.bool_)
-    assert not marker.occupied(dots).any()
+    assert marker.patterns(dots).tolist() == [[0]]
     dots[0, 0] = True
-    assert marker.occupied(dots).all()
+    assert marker.patterns(dots).tolist() == [[1]]
     assert texts(marker.encode(dots))[0] == marker.glyphs[1]
-    assert marker.enlarged(np.array([[True]])).all()
     assert texts(marker.encode(np.ones_like(dots)))[0] == marker.glyphs[-1]
+
+
+def test_a_clear_curve_hides_what_is_under_it_and_a_faint_one_joins_it():
+    below, above = np.array([[1, 2, 0, 4]]), np.array([[2, 0, 3, 4]])
+    assert overlaid(below, above, faint=False).tolist() == [[2, 2, 3, 4]]
+    assert overlaid(below, above, faint=True).tolist() == [[3, 2, 3, 4]]
 
 
 def test_ascii_is_ascii():

@@ -16,7 +16,7 @@ from vmpo_tui.figure import Figure, Line, Panel
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.arrays import Mask
 from vmpo_tui.plotting.composition import LABEL_WIDTH, step_axis, value_axis
-from vmpo_tui.plotting.markers import BRAILLE, texts
+from vmpo_tui.plotting.markers import BRAILLE, overlaid, texts
 from vmpo_tui.text import printable
 
 COLOURS = ("bright_blue", "bright_red", "bright_green", "bright_magenta", "bright_cyan", "bright_yellow")
@@ -86,22 +86,18 @@ def _canvas(
 
     That is the number of a line, the same beyond all lines for its band, or -1 for nothing.
     """
-    dots = np.zeros((PANEL_HEIGHT * BRAILLE.dots_y, width * BRAILLE.dots_x), dtype=np.bool_)
+    patterns = np.zeros((PANEL_HEIGHT, width), dtype=np.int32)
     shaded = np.zeros((PANEL_HEIGHT, width), dtype=np.bool_)
     owner = np.full((PANEL_HEIGHT, width), -1)
     for index, line in enumerate(lines):
-        band = BRAILLE.occupied(_band(line, window, width))
+        band = BRAILLE.patterns(_band(line, window, width)) > 0
         shaded |= band
         owner[band] = len(lines) + index
     for index, line in enumerate(lines):
-        mask = raster.curve(line.band.x, line.band.median, window, width, PANEL_HEIGHT)
-        cells = BRAILLE.occupied(mask)
-        if not line.faint:  # a clear line hides the faint one under it
-            dots[BRAILLE.enlarged(cells)] = False
-        dots |= mask
-        owner[cells] = index
-    codes = BRAILLE.encode(dots)
-    empty = ~BRAILLE.occupied(dots)
+        own = BRAILLE.patterns(raster.curve(line.band.x, line.band.median, window, width, PANEL_HEIGHT))
+        patterns = overlaid(patterns, own, faint=line.faint)
+        owner[own > 0] = index
+    codes, empty = BRAILLE.characters(patterns), patterns == 0
     codes[empty] = np.where(shaded[empty], ord(SHADE), ord(" "))
     return codes, owner
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.arrays import Floats, Indices, Mask
-from vmpo_tui.plotting.markers import BRAILLE, Codes, Marker, texts
+from vmpo_tui.plotting.markers import BRAILLE, Codes, Marker, overlaid, texts
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.raster import Window
 from vmpo_tui.plotting.scales import LINEAR, Scale
@@ -81,6 +81,10 @@ def _extents(curve: Curve, left: float, right: float, scale: Scale) -> list[tupl
         known = np.concatenate(ends)
         known = known[np.isfinite(known)]
         return [(float(known.min()), float(known.max()))] if len(known) else []
+    if left <= curve.x[0] and right >= curve.x[-1] and len(curve.x) <= raster.SHORT:
+        heights = scale.forward(curve.y if curve.upper is None else np.concatenate([curve.y, curve.upper]))
+        known = heights[np.isfinite(heights)]
+        return [(float(known.min()), float(known.max()))] if len(known) else []
     edges = [(curve.y, curve.pyramid)] if curve.upper is None else [(curve.y, None), (curve.upper, None)]
     ranges = (
         raster.envelope(curve.x, y, left, right, 1, scale=scale, pyramid=pyramid) for y, pyramid in edges
@@ -137,19 +141,16 @@ def _canvas(
     curves: Sequence[Curve], window: Window, width: int, height: int, scale: Scale, marker: Marker
 ) -> tuple[Codes, Owners]:
     """Return characters and the number of the curve in each, both [height, width]."""
-    dots = np.zeros((height * marker.dots_y, width * marker.dots_x), dtype=np.bool_)
+    patterns = np.zeros((height, width), dtype=np.int32)
     owner = np.full((height, width), -1)
     marks: list[tuple[int, tuple[Indices, Indices]]] = []
     for index, curve in enumerate(curves):
-        mask = _mask(curve, window, width, height, scale, marker)
-        cells = marker.occupied(mask)
-        if not curve.faint:  # a clear line hides the faint one under it
-            dots[marker.enlarged(cells)] = False
-        dots |= mask
-        owner[cells] = index
+        own = marker.patterns(_mask(curve, window, width, height, scale, marker))
+        patterns = overlaid(patterns, own, faint=curve.faint)
+        owner[own > 0] = index
         if curve.deviation is not None:
             marks.append((index, _points(curve, window, width, height, scale)))
-    codes = marker.encode(dots)
+    codes = marker.characters(patterns)
     for index, places in marks:
         codes[places], owner[places] = ord(marker.point), index
     codes[owner < 0] = ord(" ")

@@ -11,6 +11,8 @@ from vmpo_tui.plotting.arrays import Mask
 
 Codes = NDArray[np.int32]
 """Code points of characters."""
+Patterns = NDArray[np.int32]
+"""Which dots of a cell are set, as indices into a marker's `glyphs`; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +46,22 @@ class Marker:
 
     def encode(self, dots: Mask) -> Codes:
         """Return the code points [height, width] of dots [height dots_y, width dots_x]."""
-        patterns = np.einsum("hywx,yox->hw", self._cells(dots), self._weights, dtype=np.int32)
+        return self.characters(self.patterns(dots))
+
+    def patterns(self, dots: Mask) -> Patterns:
+        """Return the pattern in each cell [height, width] of dots [height dots_y, width dots_x]."""
+        rows, columns = dots.shape
+        cells = dots.reshape(rows // self.dots_y, self.dots_y, columns // self.dots_x, self.dots_x)
+        return np.asarray(np.einsum("hywx,yox->hw", cells, self._weights, dtype=np.int32))
+
+    def characters(self, patterns: Patterns) -> Codes:
+        """Return the code points of patterns."""
         return np.asarray(self._table[patterns])
 
-    def occupied(self, dots: Mask) -> Mask:
-        """Return which cells [height, width] hold any of the dots [height dots_y, width dots_x]."""
-        return np.asarray(self._cells(dots).any(axis=(1, 3)))
 
-    def enlarged(self, cells: Mask) -> Mask:
-        """Return the dots [height dots_y, width dots_x] of whole cells [height, width]."""
-        height, width = cells.shape
-        shape = (height, self.dots_y, width, self.dots_x)
-        dots = np.broadcast_to(cells[:, None, :, None], shape)
-        return dots.reshape(height * self.dots_y, width * self.dots_x)
-
-    def _cells(self, dots: Mask) -> Mask:
-        rows, columns = dots.shape
-        return dots.reshape(rows // self.dots_y, self.dots_y, columns // self.dots_x, self.dots_x)
+def overlaid(below: Patterns, above: Patterns, *, faint: bool) -> Patterns:
+    """Return the patterns of a curve over those of others; a clear curve hides what is under it."""
+    return below | above if faint else np.where(above > 0, above, below)
 
 
 def texts(codes: Codes) -> list[str]:

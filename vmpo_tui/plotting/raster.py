@@ -16,6 +16,9 @@ from vmpo_tui.plotting.markers import BRAILLE, Marker
 from vmpo_tui.plotting.pyramid import Pyramid
 from vmpo_tui.plotting.scales import LINEAR, Scale
 
+SHORT = 2048
+"""Points up to which a curve is gone through more quickly than looked up in its pyramid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -49,7 +52,7 @@ def envelope(
         right: where the last slice ends, above ``left``; a slice holds its left border, the last one both.
         columns: number of slices.
         scale: of the heights.
-        pyramid: the one that follows y; without it the time is linear in n.
+        pyramid: the one that follows y; without it, the time is linear in n.
 
     Returns:
         Low and high, each [columns]; inf and -inf where the curve is absent.
@@ -58,10 +61,24 @@ def envelope(
     first = np.searchsorted(x, borders)
     behind = np.searchsorted(x, borders, side="right")
     first[-1] = behind[-1]
-    pyramid = pyramid or Pyramid()
-    low, high = pyramid.extremes(y, first[:-1], first[1:], positive=scale.positive)
+    if pyramid is None or len(y) <= SHORT:
+        low, high = _extremes(y, first, positive=scale.positive)
+    else:
+        low, high = pyramid.extremes(y, first[:-1], first[1:], positive=scale.positive)
     low, high = _heights(scale, low, np.inf), _heights(scale, high, -np.inf)
     _add_crossings(x, y, borders, behind - 1, scale, low, high)
+    return low, high
+
+
+def _extremes(y: Floats, borders: Indices, *, positive: bool) -> tuple[Floats, Floats]:
+    """Return the lowest and highest of y between successive borders [m + 1], as `Pyramid.extremes` does."""
+    known = (y > 0) & (y < np.inf) if positive else np.isfinite(y)
+    filled = np.flatnonzero(borders[:-1] < borders[1:])
+    low, high = np.full(len(borders) - 1, np.inf), np.full(len(borders) - 1, -np.inf)
+    if len(filled):
+        begins, stop = borders[filled], borders[-1]  # what lies between two of them is empty
+        low[filled] = np.minimum.reduceat(np.where(known, y, np.inf)[:stop], begins)
+        high[filled] = np.maximum.reduceat(np.where(known, y, -np.inf)[:stop], begins)
     return low, high
 
 

@@ -34,23 +34,24 @@ class Dashboard(RunScreen):
     def __init__(self) -> None:
         super().__init__()
         self._diagnosis = Diagnosis()
+        self._returns = Chart(placeholder="the first episodes are under way", id="returns")
+        self._gauges = [Gauge(label) for label, _ in GAUGES]
+        self._tiles = [Tile(label, logarithmic=logarithmic) for label, _, logarithmic in TILES]
 
     def compose_body(self) -> ComposeResult:
         """Lay the widgets out; the style sheet moves them with the terminal's size."""
         with Horizontal(id="body"):
-            chart = Chart(placeholder="the first episodes are under way", id="returns")
-            chart.border_title = "return"
-            chart.border_subtitle, chart.metric = LEGEND, RETURN
-            yield chart
+            with Vertical(id="score") as frame:  # a frame of its own: a framed widget is styled line by line
+                frame.border_title, frame.border_subtitle = "return", LEGEND
+                self._returns.metric = RETURN
+                yield self._returns
             with Vertical(id="side"):
                 with Vertical(id="gauges") as gauges:
                     gauges.border_title = "constraints: value of bound"
-                    for label, _ in GAUGES:
-                        yield Gauge(label)
+                    yield from self._gauges
                 with Grid(id="tiles") as tiles:
                     tiles.border_title = "duals and health"
-                    for label, _, logarithmic in TILES:
-                        yield Tile(label, logarithmic=logarithmic)
+                    yield from self._tiles
         yield FindingLine(id="finding")
         with Horizontal(id="foot"):
             log = EventLog(id="events", max_lines=500)
@@ -66,11 +67,11 @@ class Dashboard(RunScreen):
     def show_body(self, view: RunView) -> None:
         """Show a view."""
         self._show_returns(view)
-        for gauge, (label, names) in zip(self.query(Gauge), GAUGES, strict=True):
+        for gauge, (label, names) in zip(self._gauges, GAUGES, strict=True):
             metric = present(view, names) or ""
             gauge.display = bool(metric) or not view.latest
             gauge.show(DISCRETE_GAUGES.get(metric, label), view.latest.get(metric), view.bounds.get(metric))
-        for tile, (label, names, _) in zip(self.query(Tile), TILES, strict=True):
+        for tile, (label, names, _) in zip(self._tiles, TILES, strict=True):
             name = present(view, names)
             # A metric that this kind of policy does not have makes room for the others.
             tile.set_class(name is None and bool(view.latest), "absent")
@@ -90,6 +91,5 @@ class Dashboard(RunScreen):
             Curve(x, history.smoothed(), "chart--smooth", pyramid=history.average.pyramid),
             Curve(history.evaluations.x, history.evaluations.y, "chart--evaluation", history.deviations.y),
         )
-        chart = self.query_one("#returns", Chart)
         markers = tuple(float(marker.env_steps) for marker in view.marks)
-        chart.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)
+        self._returns.show(curves, x_end=float(max(view.env_steps, 1)), markers=markers)

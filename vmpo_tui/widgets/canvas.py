@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from rich.color import Color
-from rich.segment import Segment
 from rich.style import Style
-from textual.strip import Strip
 
 from vmpo_tui.robot import cells
 from vmpo_tui.robot.camera import Raster
 from vmpo_tui.robot.render import Picture
-from vmpo_tui.widgets.lines import Lines
+from vmpo_tui.widgets.lines import Lines, Row
 
 _STYLES_KEPT = 16_384
 SHADES = " .:-=+*#%@"
@@ -31,43 +29,45 @@ class Canvas(Lines):
         """Return the picture for a raster, four samples a cell."""
         raise NotImplementedError
 
-    def strips(self, width: int, height: int) -> list[Strip]:
+    def rows(self, width: int, height: int) -> list[Row]:
         """Return the picture's lines."""
         raster = Raster(height * cells.ROWS, width * cells.COLUMNS, cells.SAMPLE_ASPECT)
         picture = self.picture(raster)
         if picture is None:
-            return super().strips(width, height)
+            return super().rows(width, height)
         if self.colourless:
-            return [self._strip([(line, "")], width) for line in shaded(picture)]
-        if len(self._pairs) > _STYLES_KEPT:
-            self._pairs.clear()
+            return [[(line, "")] for line in shaded(picture)]
         codes, front, back = cells.encode(picture)
         pairs = _packed(front) << 24 | _packed(back)
-        return [
-            self._line(row.tobytes().decode("utf-32-le"), pair)
-            for row, pair in zip(codes, pairs, strict=True)
-        ]
+        texts = codes.tobytes().decode("utf-32-le")
+        return _runs(texts, pairs)
 
-    def _line(self, text: str, pairs: np.ndarray) -> Strip:
-        """Return a line, cut where its colours [w] change."""
-        borders = [0, *(np.flatnonzero(pairs[1:] != pairs[:-1]) + 1).tolist()]
-        keys = pairs[borders].tolist()
-        ends = [*borders[1:], len(text)]
-        return Strip(
-            [
-                Segment(text[start:end], self._pair(key))
-                for start, end, key in zip(borders, ends, keys, strict=True)
-            ],
-            len(text),
-        )
-
-    def _pair(self, key: int) -> Style:
-        """Return the style of two packed colours; making one anew costs more than all the rest of a cell."""
-        style = self._pairs.get(key)
-        if style is None:
-            front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (key >> 24, key & 0xFFFFFF))
-            style = self._pairs[key] = Style.from_color(front, back)
+    def style_of(self, look: str | int) -> Style:
+        """Return the style of a span: of two packed colours, where it is a number."""
+        if isinstance(look, str):
+            return super().style_of(look)
+        style = self._pairs.get(look)
+        if style is None:  # making one costs more than all the rest of a cell
+            if len(self._pairs) > _STYLES_KEPT:
+                self._pairs.clear()
+            front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (look >> 24, look & 0xFFFFFF))
+            style = self._pairs[look] = Style.from_color(front, back)
         return style
+
+
+def _runs(text: str, pairs: np.ndarray) -> list[Row]:
+    """Cut the lines of a text where the colours [h, w] of its cells change."""
+    height, width = pairs.shape
+    border = np.ones(pairs.shape, np.bool_)
+    np.not_equal(pairs[:, 1:], pairs[:, :-1], out=border[:, 1:])
+    starts = np.flatnonzero(border)
+    spans = zip(
+        starts.tolist(), [*starts[1:].tolist(), len(text)], pairs.ravel()[starts].tolist(), strict=True
+    )
+    rows: list[list[tuple[str, str | int]]] = [[] for _ in range(height)]
+    for start, end, pair in spans:
+        rows[start // width].append((text[start:end], pair))
+    return [*rows]
 
 
 def shaded(picture: Picture) -> list[str]:

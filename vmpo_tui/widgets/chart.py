@@ -95,4 +95,15 @@ class Chart(Lines):
         left, right, low, high = bounds(self._curves, self._scale)
         bottom, top = raster.padded_range(*(self._heights or (low, high)))
         left = 0.0 if self._x_end is not None or not np.isfinite(left) else left
-        return raster.Window(left, max(self._x_end or right, left + 1.0), bottom, top)
+        right = right if self._x_end is None else ahead(self._x_end)
+        return raster.Window(left, max(right, left + 1.0), bottom, top)
+
+
+def ahead(steps: float) -> float:
+    """Return a right end for an axis: above some steps by at most a sixteenth of them.
+
+    It stays the same while a few more steps are made, so that most drawings of a chart leave most of it as
+    it is.
+    """
+    unit = 1 << max(0, int(steps).bit_length() - 5)
+    return float(-(-int(steps) // unit) * unit)

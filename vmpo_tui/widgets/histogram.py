@@ -92,8 +92,8 @@ class _Cells:
 
     def __init__(self, heights: Floats, line: Mask, threshold: int) -> None:
         self._eighths = np.rint(heights * 8).astype(int)
-        self._codes = texts(BRAILLE.encode(line))
-        self._taken = BRAILLE.occupied(line)
+        patterns = BRAILLE.patterns(line)
+        self._codes, self._taken = texts(BRAILLE.characters(patterns)), patterns > 0
         self._threshold = threshold
 
     def line(self, above: int, row: int) -> list[Span]:

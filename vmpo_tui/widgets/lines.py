@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,10 +12,12 @@ from textual.widget import Widget
 
 Span = tuple[str, str]
 """A text and the component class that colours it; an empty one for the widget's own style."""
+Row = Sequence[tuple[str, str | int]]
+"""A line of spans; a number stands for a style that a widget makes by itself."""
 
 
 class Lines(Widget):
-    """Draws plain spans of text, and after a redraw refreshes only the lines that changed.
+    """Draws plain spans of text, and after a redraw makes and refreshes only the lines that changed.
 
     A widget that renders rich text is wrapped and styled anew each time, which takes several times as long;
     a dashboard has two dozen of them, and the trainer waits for the interpreter meanwhile.
@@ -23,37 +25,86 @@ class Lines(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
+        self._spans: list[Row] = []
         self._strips: list[Strip] = []
+        self._sides: tuple[int, int, int] = (0, 0, 0)
+        """Blank cells left of the lines, their own width, blank cells right of them."""
         self._styles: dict[str, Style] = {}
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return at most ``height`` lines of at most ``width`` cells each."""
         raise NotImplementedError
 
-    def strips(self, width: int, height: int) -> list[Strip]:
-        """Return exactly ``height`` lines of exactly ``width`` cells each."""
-        strips = [self._strip(spans, width) for spans in self.draw(width, height)[:height]]
-        return strips + [self._strip((), width)] * (height - len(strips))
+    def rows(self, width: int, height: int) -> list[Row]:
+        """Return exactly ``height`` lines."""
+        rows: list[Row] = list(self.draw(width, height)[:height])
+        return rows + [[]] * (height - len(rows))
 
     def redraw(self) -> None:
         """Draw everything, and refresh what changed."""
         width, height = self.size
-        if not self.is_attached or width <= 0 or height <= 0:
+        if not self.is_attached or not width or not height:
             return
-        strips = self.strips(width, height)
-        before, self._strips = self._strips, strips
-        if len(before) != height:
+        changed = self._draw(width, height)
+        if len(changed) == len(self._spans):
             self.refresh()
-            return
-        changed = [line for line in range(height) if before[line] != strips[line]]
-        if changed:
+        elif changed:
             self.refresh(*(Region(0, line, width, 1) for line in changed))
+
+    def _draw(self, width: int, height: int) -> list[int]:
+        """Draw everything; return the lines that are others than before."""
+        padding = self.styles.padding
+        # Where there is a frame, Textual draws it and the padding inside it.
+        sides = (0, width, 0) if self._framed else (padding.left, width, padding.right)
+        before, strips = self._spans, self._strips
+        if sides != self._sides or len(before) != height:
+            before, strips = [], [Strip.blank(0)] * height
+        self._sides, self._strips = sides, strips
+        self._spans = rows = self.rows(width, height)
+        changed = [line for line in range(height) if not before or before[line] != rows[line]]
+        for line in changed:
+            strips[line] = self._strip(rows[line])
+        return changed
+
+    def _strip(self, row: Row) -> Strip:
+        """Return a row as a line of the widget's width."""
+        left, width, right = self._sides
+        plain = self._style("")
+        segments = [Segment(text, self.style_of(look)) for text, look in row if text]
+        free = width - sum(segment.cell_length for segment in segments)
+        if free < 0:
+            segments, free = list(Strip(segments).crop(0, width)), 0
+        if left:
+            segments.insert(0, Segment(" " * left, plain))
+        if free + right:
+            segments.append(Segment(" " * (free + right), plain))
+        return Strip(segments, left + width + right)
+
+    @property
+    def _framed(self) -> bool:
+        return self.styles.gutter != self.styles.padding
 
     def render_line(self, y: int) -> Strip:
         """Return a line of the last drawing; of the first one where it is painted before it is resized."""
         if not self._strips and self.size.area:
-            self._strips = self.strips(*self.size)
+            self._draw(*self.size)
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return lines as they were drawn; Textual's own way styles, pads and checks each of them anew."""
+        padding, width, lines = self.styles.padding, sum(self._sides), self._strips
+        if not lines or self.outer_size != (width, len(lines) + padding.height):  # framed, or not drawn yet
+            return super().render_lines(crop)
+        if padding.height:
+            blank = [Strip.blank(width, self._style(""))]
+            lines = [*blank * padding.top, *lines, *blank * padding.bottom]
+        lines = lines[crop.y : crop.bottom]
+        if crop.column_span != (0, width):
+            lines = [strip.crop(*crop.column_span) for strip in lines]
+        if self.colourless:  # all that other filters change is colours of the terminal's, which none has
+            for line_filter in self.get_line_filters():
+                lines = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in lines]
+        return lines
 
     def on_resize(self) -> None:
         """Fit the new size."""
@@ -67,6 +118,7 @@ class Lines(Widget):
 
     def _restyle(self) -> None:
         self._styles.clear()
+        self._sides = (0, 0, 0)  # every line has to be made anew
         self.redraw()
 
     def key(self, binding: str, usual: str) -> str:
@@ -86,11 +138,11 @@ class Lines(Widget):
     @property
     def text(self) -> str:
         """What is shown, without colours."""
-        return "\n".join(strip.text for strip in self._strips)
+        return "\n".join("".join(text for text, _ in row) for row in self._spans)
 
-    def _strip(self, spans: Iterable[Span], width: int) -> Strip:
-        segments = [Segment(text, self._style(component)) for text, component in spans if text]
-        return Strip(segments).adjust_cell_length(width, self._style(""))
+    def style_of(self, look: str | int) -> Style:
+        """Return the style of a span."""
+        return self._style(str(look))
 
     def _style(self, component: str) -> Style:
         style = self._styles.get(component)
