@@ -45,9 +45,9 @@ class Camera:
         """Unit vectors to the right, upwards and forwards, as rows [3, 3]."""
         azimuth, elevation = math.radians(self.azimuth), math.radians(self.elevation)
         flat, rise = math.cos(elevation), math.sin(elevation)
-        forward = (flat * math.cos(azimuth), flat * math.sin(azimuth), rise)
-        right = (math.sin(azimuth), -math.cos(azimuth), 0.0)
-        return np.array((right, np.cross(right, forward), forward))
+        ahead, aside = math.cos(azimuth), math.sin(azimuth)
+        upward, forward = (-rise * ahead, -rise * aside, flat), (flat * ahead, flat * aside, rise)
+        return np.array(((aside, -ahead, 0.0), upward, forward))
 
     @property
     def position(self) -> Floats:

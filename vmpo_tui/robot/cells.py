@@ -24,21 +24,21 @@ def encode(picture: Picture) -> tuple[NDArray[np.uint32], NDArray[np.uint8], NDA
 
     The brighter samples of a cell are its foreground, the others its background, each in their mean colour.
     """
-    height, width = picture.shape[0] // ROWS, picture.shape[1] // COLUMNS
-    samples = picture.reshape(height, ROWS, width, COLUMNS, 3).swapaxes(1, 2).reshape(height, width, 4, 3)
+    # Samples along the first axis, which NumPy reduces fastest.
+    samples = np.stack(
+        [picture[row::ROWS, column::COLUMNS] for row in range(ROWS) for column in range(COLUMNS)]
+    )
+    samples = samples.astype(np.float32)
     light = samples @ _LUMINANCE
-    middle = (light.max(2) + light.min(2)) / 2
-    bright = light > middle[..., None]
-    share = bright[..., None]
-    total = samples.sum(2, dtype=np.float32)
-    above = (samples * share).sum(2, dtype=np.float32)
-    count = bright.sum(2)[..., None]
+    bright = light > (light.max(0) + light.min(0)) / 2
+    total, above = samples.sum(0), (samples * bright[..., None]).sum(0)
+    count = bright.sum(0)[..., None]
     front = above / np.maximum(count, 1)
     back = (total - above) / (4 - count)
     flat = (np.abs(front - back).max(2) < _STEP) | (count[..., 0] == 0)
     back[flat] = total[flat] / 4
     front[flat] = back[flat]
-    codes = QUADRANTS[(bright * ~flat[..., None]) @ _BITS]
+    codes = QUADRANTS[np.einsum("shw,s->hw", bright & ~flat, _BITS)]
     return codes, _rounded(front), _rounded(back)
 
 

@@ -248,31 +248,35 @@ def _shadow(geoms: Geoms, place: Floats, ground: float) -> Floats:
     reach = np.linalg.norm(geoms.positions[solid, :2] - middle, axis=1) + geoms.half_sizes[solid].max(1)
     near = np.flatnonzero(((place - middle) ** 2).sum(1) < (1.3 * reach.max()) ** 2)
     points = place[near]
-    shade = np.zeros(len(near), np.float32)
-    for start, along, radius in _spines(geoms, solid):
-        flat = along[:2]
-        share = ((points - start[:2]) @ flat / max(float(flat @ flat), 1e-9)).clip(0.0, 1.0)
-        gap = points - start[:2] - share[:, None] * flat
-        height = (start[2] - ground + share * along[2] - radius).clip(0.0)
-        softness = radius + 0.55 * height
-        distance = np.sqrt((gap * gap).sum(1))
-        covered = (1.0 - (distance - radius + 0.5 * softness) / softness).clip(0.0, 1.0)
-        shade = np.maximum(shade, covered * radius / (radius + 0.35 * height))
-    dark[near] = shade
+    dark[near] = _shade(geoms, solid, points, ground)
     return dark
 
 
-def _spines(geoms: Geoms, chosen: NDArray[np.intp]) -> list[tuple[Floats, Floats, float]]:
-    """Return start, extent and radius of the capsule that stands for each geom."""
-    spines = []
-    for half, position, rotation in zip(
-        geoms.half_sizes[chosen], geoms.positions[chosen], geoms.rotations[chosen], strict=True
-    ):
-        longest = int(half.argmax())
-        radius = float((half.sum() - half[longest]) / 2)
-        along = rotation[:, longest] * max(0.0, half[longest] - radius)
-        spines.append(((position - along).astype(np.float32), (2 * along).astype(np.float32), radius))
-    return spines
+def _shade(geoms: Geoms, chosen: NDArray[np.intp], points: Floats, ground: float) -> Floats:
+    """Return the darkest of the shadows that some geoms throw on points of the ground [K, 2]."""
+    half, rows = geoms.half_sizes[chosen], np.arange(len(chosen))
+    longest = half.argmax(1)
+    length = half[rows, longest]
+    radius = (half.sum(1) - length) / 2
+    along = geoms.rotations[chosen][rows, :, longest] * np.maximum(0.0, length - radius)[:, None]
+    start, extent = geoms.positions[chosen] - along, 2.0 * along
+    # One row a geom, one column a point, for each of x and y by itself.
+    x, y, dx, dy = (
+        values.astype(np.float32)[:, None]
+        for values in (start[:, 0], start[:, 1], extent[:, 0], extent[:, 1])
+    )
+    reach = np.maximum(dx * dx + dy * dy, 1e-9)
+    radius = radius.astype(np.float32)[:, None]
+    across, down = points[None, :, 0] - x, points[None, :, 1] - y
+    share = ((across * dx + down * dy) / reach).clip(0.0, 1.0)
+    across -= share * dx
+    down -= share * dy
+    lowest, rise = (values.astype(np.float32)[:, None] for values in (start[:, 2] - ground, extent[:, 2]))
+    height = (lowest + share * rise - radius).clip(0.0)
+    softness = radius + 0.55 * height
+    distance = np.sqrt(across * across + down * down)
+    covered = (0.5 + (radius - distance) / softness).clip(0.0, 1.0)
+    return np.asarray((covered * radius / (radius + 0.35 * height)).max(0))
 
 
 def _unit(vector: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from rich.color import Color
 from rich.style import Style
@@ -50,9 +52,13 @@ class Canvas(Lines):
         if style is None:  # making one costs more than all the rest of a cell
             if len(self._pairs) > _STYLES_KEPT:
                 self._pairs.clear()
-            front, back = (Color.from_rgb(*rgb.to_bytes(3, "big")) for rgb in (look >> 24, look & 0xFFFFFF))
-            style = self._pairs[look] = Style.from_color(front, back)
+            style = self._pairs[look] = Style.from_color(_colour(look >> 24), _colour(look & 0xFFFFFF))
         return style
+
+
+@lru_cache(4096)
+def _colour(rgb: int) -> Color:
+    return Color.from_rgb(*rgb.to_bytes(3, "big"))
 
 
 def _runs(text: str, pairs: np.ndarray) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
@@ -13,7 +14,7 @@ from textual.widget import Widget
 Span = tuple[str, str]
 """A text and the component class that colours it; an empty one for the widget's own style."""
 Row = Sequence[tuple[str, str | int]]
-"""A line of spans; a number stands for a style that a widget makes by itself."""
+"""A line of spans; a number stands for a style that a widget makes by itself, for narrow characters."""
 
 
 class Lines(Widget):
@@ -71,7 +72,7 @@ class Lines(Widget):
         left, width, right = self._sides
         plain = self._style("")
         segments = [Segment(text, self.style_of(look)) for text, look in row if text]
-        free = width - sum(segment.cell_length for segment in segments)
+        free = width - sum(cell_len(text) if isinstance(look, str) else len(text) for text, look in row)
         if free < 0:
             segments, free = list(Strip(segments).crop(0, width)), 0
         if left:
