@@ -336,10 +336,10 @@ async def test_the_dashboard_shows_the_robot_where_there_is_room(engine):
         await settle(pilot, engine)
         tile = engine.app.screen.query_one(RobotTile)
         assert not tile.display
-        assert tile.replay is None  # nothing is loaded for nobody
+        assert tile.robot.replay is None  # nothing is loaded for nobody
         await pilot.resize_terminal(120, 40)
         await until(pilot, "the tile", lambda: tile.display)
-        await until(pilot, "the robot", lambda: tile.replay is not None)
+        await until(pilot, "the robot", lambda: tile.robot.replay is not None)
         assert "20.5k" in str(tile.border_subtitle)
         await shown(pilot, "RobotTile")
         await pilot.click(RobotTile)
@@ -375,9 +375,9 @@ def test_the_dashboard_with_a_robot(engine, snap_compare, size):
         engine.learn()
         await settle(pilot, engine)
         tile = engine.app.screen.query_one(RobotTile)
-        tile.player.playing = False
-        await until(pilot, "the robot", lambda: tile.replay is not None)
-        tile.player.seek(12)
-        tile.show_now()
+        tile.robot.player.playing = False
+        await until(pilot, "the robot", lambda: tile.robot.replay is not None)
+        tile.robot.player.seek(12)
+        tile.robot.show_now()
 
     assert snap_compare(engine.app, terminal_size=size, run_before=before)

@@ -56,8 +56,8 @@ def test_the_cost_is_what_was_spent_lately():
     pace = Pace()
     assert pace.cost is None
     for step in range(200):
-        assert pace.due(2.0 * step, 0.5 * step)
+        assert pace.due(LONGEST * step, 0.25 * LONGEST * step)
     assert pace.cost == pytest.approx(0.25)
     for step in range(200):
-        assert pace.due(400.0 + 2.0 * step, 100.0 + 0.02 * step)
+        assert pace.due(LONGEST * (200 + step), LONGEST * (50 + 0.01 * step))
     assert pace.cost == pytest.approx(0.01, rel=0.01)

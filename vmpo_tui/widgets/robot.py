@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import events, work
+from textual.app import ComposeResult
+from textual.containers import Vertical
 
 from engine.errors import EngineError
 from engine.recording import list_recordings, load_recording
@@ -141,7 +143,8 @@ class RobotView(Canvas):
 
     def _seen(self) -> bool:
         screen = self.screen
-        return bool(self.size.area) and self.display and screen.is_active and not screen.has_class("-frozen")
+        displayed = all(node.display for node in self.ancestors_with_self)
+        return bool(self.size.area) and displayed and screen.is_active and not screen.has_class("-frozen")
 
     def picture(self, raster: Raster) -> Picture | None:
         """Return the present moment."""
@@ -194,7 +197,7 @@ class RobotView(Canvas):
         self.show_now()
 
 
-class RobotTile(RobotView):
+class RobotTile(Vertical):
     """The newest recording in a corner of another screen, at little cost; a click leads to its own screen."""
 
     SHARE = 0.004
@@ -202,9 +205,15 @@ class RobotTile(RobotView):
     TICK_SECONDS = 0.2
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(share=self.SHARE, tick=self.TICK_SECONDS, moved=self._title, id=id)
+        super().__init__(id=id)
         self.border_title = "robot"
+        # Inside the frame, as a framed widget is styled anew line by line.
+        self.robot = RobotView(share=self.SHARE, tick=self.TICK_SECONDS, moved=self._title)
         self._listed: tuple[str, int] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Frame the view."""
+        yield self.robot
 
     def show(self, view: RunView) -> None:
         """Show the newest recording of a run, looked for after every evaluation."""
@@ -213,10 +222,10 @@ class RobotTile(RobotView):
             self._listed = listed
             paths = list_recordings(RunDirectory(Path(view.run_dir)).evaluations)
             if paths:
-                self.open(paths[-1])
+                self.robot.open(paths[-1])
 
     def _title(self) -> None:
-        recording = self.replay.recording if self.replay else None
+        recording = self.robot.replay.recording if self.robot.replay else None
         subtitle = (
             f"return {number(recording.episode_return)} at {si(recording.env_steps)}" if recording else ""
         )
