@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SHARE = 0.008
 """Processor time that drawing may take from training."""
-SHORTEST, LONGEST = 0.25, 3.0
+SHORTEST, LONGEST = 0.25, 4.0
 """Seconds between two drawings of a run's figures, whatever they cost."""
 
 

@@ -202,7 +202,7 @@ class RobotTile(Vertical):
 
     SHARE = 0.004
     """Part of a processor that drawing it may take, less than all figures together."""
-    TICK_SECONDS = 0.2
+    TICK_SECONDS = 0.5
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
