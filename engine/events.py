@@ -67,7 +67,7 @@ class AdvantageHistogram:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What one update looked like inside: for the screen, not for metrics.jsonl, whose rows are scalars."""
+    """What one update looked like inside: for the screen, and for inspections.jsonl."""
 
     std: tuple[float, ...]
     """Sigma of each action dimension [A], averaged over the rows; empty for discrete actions."""
@@ -84,7 +84,7 @@ class UpdateCompleted(Event):
     """Raw returns of the training episodes that ended during this rollout, oldest first."""
     episode_lengths: tuple[int, ...] = ()
     inspection: Inspection | None = None
-    """None where the row was read back from metrics.jsonl."""
+    """None where it was read back from files and those have none of this update."""
 
 
 @dataclass(frozen=True, slots=True)

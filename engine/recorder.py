@@ -11,11 +11,14 @@ from engine.errors import CheckpointError
 from engine.events import Event, PhaseChanged, RunFailed, RunFinished, RunStarted, UpdateCompleted, Warned
 from engine.run_directory import RunDirectory
 from engine.sinks import SINKS, Sink
+from engine.sinks.inspections import InspectionSink
 from engine.sinks.jsonl import JsonlSink, event_row
 
 
 class Recorder:
     """Writes each update to metrics.jsonl, every other event to events.jsonl, and all to the channel.
+
+    What updates looked like inside goes to inspections.jsonl, before their metrics, for who reads both.
 
     The files drop nothing: where a disk refuses, the rows wait, and it is said once when that begins and once
     when everything is written. The optional sinks get the metric rows from `RunStarted` on; one that raises
@@ -33,6 +36,7 @@ class Recorder:
         try:
             self._metrics = JsonlSink(directory.metrics)
             self._events = JsonlSink(directory.events)
+            self._inspections = InspectionSink(directory.inspections)
         except OSError as error:
             raise CheckpointError(f"cannot write {error.filename}: {error.strerror}") from error
         self._refused: set[JsonlSink] = set()
@@ -43,6 +47,9 @@ class Recorder:
         if isinstance(event, (RunFinished, RunFailed)):
             self._close_sinks()  # before the last event, so that a failure to can still be reported
         if isinstance(event, UpdateCompleted):
+            if (inspection := event.inspection) is not None:
+                write = partial(self._inspections.write, event.metrics, inspection)
+                self._write(self._inspections.rows, write)
             self._write(self._metrics, lambda: self._metrics.write(event.metrics))
         else:
             self._write(self._events, lambda: self._events.write(event_row(event)))
@@ -63,13 +70,14 @@ class Recorder:
         Returns:
             Which rows before it are missing, for the user; empty if none are.
         """
+        self._inspections.truncate_after(updates)
         return self._metrics.truncate_after(updates)
 
     def close(self) -> None:
         """Close the files and whatever sinks are open."""
         self._close_sinks()
-        self._metrics.close()
-        self._events.close()
+        for sink in (self._metrics, self._events, self._inspections.rows):
+            sink.close()
 
     def _write(self, sink: JsonlSink, action: Callable[[], None]) -> None:
         try:

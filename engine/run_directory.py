@@ -69,6 +69,7 @@ class RunDirectory:
         self.path = path.absolute()
         self.config = self.path / "config.toml"
         self.metrics = self.path / "metrics.jsonl"
+        self.inspections = self.path / "inspections.jsonl"
         self.events = self.path / "events.jsonl"
         self.log = self.path / "engine.log"
         self.checkpoints = self.path / "checkpoints"

@@ -16,6 +16,7 @@ from engine.errors import CheckpointError
 from engine.events import (
     EvaluationCompleted,
     Event,
+    Inspection,
     RunFailed,
     RunFinished,
     RunForked,
@@ -25,6 +26,7 @@ from engine.events import (
     Warned,
 )
 from engine.run_directory import RunDirectory
+from engine.sinks.inspections import inspection_from_row
 from engine.sinks.jsonl import event_from_row
 from engine.tails import parse_row
 from vmpo_tui.control import send_command
@@ -60,6 +62,7 @@ class Follower:
         self.directory = RunDirectory.open(path)
         self._metrics = GrowingRows(self.directory.metrics, skim=True)
         self._events = GrowingRows(self.directory.events)
+        self._inspections = GrowingRows(self.directory.inspections, skim=True)
         self._next_event: Event | None = None
         self._updates = 0.0
         self._answers: list[Event] = []
@@ -153,7 +156,16 @@ class Follower:
             metrics = _numbers(row)
             # Files keep the mean over an update's episodes, not each of them.
             mean = metrics.get(RETURN, math.nan)
-            yield UpdateCompleted(metrics, () if math.isnan(mean) else (mean,))
+            returns = () if math.isnan(mean) else (mean,)
+            yield UpdateCompleted(metrics, returns, inspection=self._inspection(updates))
+
+    def _inspection(self, updates: float) -> Inspection | None:
+        """Return the newest of what updates looked like inside that was not returned before, up to one."""
+        newest = None
+        while (row := self._inspections.peek()) is not None and _number(row.get("updates")) <= updates:
+            newest = inspection_from_row(row) or newest
+            self._inspections.take()
+        return newest
 
     def _hands_over(self, event: Event) -> bool:
         """Whether an event ends a process's part in a run, but not the run: another one is to come."""
@@ -315,6 +327,11 @@ def _steps(event: Event | None) -> float | None:
         return -1.0 if not event.env_steps else float(event.env_steps)
     steps = getattr(event, "env_steps", None)
     return float(steps) if steps is not None else 0.0
+
+
+def _number(value: object) -> float:
+    """Return a number of a row, 0 for anything else."""
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

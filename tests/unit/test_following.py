@@ -8,8 +8,17 @@ import pytest
 
 from engine.config import Config
 from engine.errors import CheckpointError
-from engine.events import EvaluationCompleted, RunFinished, RunStarted, UpdateCompleted, Warned
+from engine.events import (
+    AdvantageHistogram,
+    EvaluationCompleted,
+    Inspection,
+    RunFinished,
+    RunStarted,
+    UpdateCompleted,
+    Warned,
+)
 from engine.run_directory import RunDirectory
+from engine.sinks.inspections import InspectionSink
 from engine.sinks.jsonl import JsonlSink, event_from_row, event_row
 from tests.tui.scripted_engine import STARTED, update
 from vmpo_tui import following, run_view
@@ -22,6 +31,7 @@ class Written:
     def __init__(self, path) -> None:
         self.directory = RunDirectory.create(path, Config())
         self.metrics, self.events = JsonlSink(self.directory.metrics), JsonlSink(self.directory.events)
+        self.inspections = InspectionSink(self.directory.inspections)
 
     def start(self, env_steps: int = 0, updates: int = 0) -> None:
         self.events.write(event_row(dataclasses.replace(STARTED, env_steps=env_steps, updates=updates)))
@@ -30,9 +40,19 @@ class Written:
         for number in numbers:
             self.metrics.write(update(number).metrics)
 
+    def inspect(self, *numbers: int) -> None:
+        for number in numbers:
+            self.inspections.write(update(number).metrics, inspection(number))
+
     def evaluate(self, number: int) -> None:
         steps = int(update(number).metrics["env_steps"])
         self.events.write(event_row(EvaluationCompleted(steps, number, (1.0, 3.0), (5, 5), 0.1, True)))
+
+
+def inspection(number: int) -> Inspection:
+    """What an update looked like inside, another one for each."""
+    histogram = AdvantageHistogram(-1.0, 1.0, (number, 1), (0.25, 0.75), 0.5, 1)
+    return Inspection((0.5, 1.0 / number), histogram)
 
 
 @pytest.fixture
@@ -59,6 +79,35 @@ def test_history_comes_in_the_order_of_its_steps(written):
         written.update(4)
         assert seen(follower.drain()) == [4]
         assert follower.running
+
+
+def test_what_updates_looked_like_inside_comes_with_them(written):
+    written.start()
+    written.inspect(1, 2, 4)
+    written.update(1, 2, 3)
+    with written.directory.hold():
+        follower = Follower(written.directory.path)
+        assert [one.inspection for one in follower.drain()[1:]] == [inspection(1), inspection(2), None]
+        written.inspect(5)
+        written.update(5)  # the rows of update 4 came too late to be read
+        assert [one.inspection for one in follower.drain()] == [inspection(5)]
+
+
+def test_a_run_that_is_resumed_shows_no_inside_that_it_has_trained_again(written):
+    written.start()
+    written.inspect(1, 2, 3, 4)
+    written.update(1, 2, 3, 4)
+    with written.directory.hold():
+        follower = Follower(written.directory.path)
+        assert follower.drain()[-1].inspection == inspection(4)
+        written.metrics.truncate_after(2)
+        written.inspections.truncate_after(2)
+        written.start(int(update(2).metrics["env_steps"]), 2)
+        written.update(3)
+        assert [getattr(one, "inspection", None) for one in follower.drain()] == [None, inspection(2)]
+        written.inspect(4)
+        written.update(4)
+        assert [one.inspection for one in follower.drain()] == [inspection(4)]
 
 
 def test_a_run_that_was_moved_is_found_where_it_is_now(written):

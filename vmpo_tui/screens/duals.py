@@ -161,7 +161,9 @@ class Duals(RunScreen):
 
     def _show_advantages(self, view: RunView) -> None:
         widget = self.query_one("#advantages", Histogram)
-        widget.border_title = f"advantages, {self._selected(view)} selected"
+        widget.border_title = (
+            f"advantages, {self._selected(view)} selected" if view.inspection else "advantages"
+        )
         widget.border_subtitle = "[$primary 70%]█[/] rows  [$warning]━[/] their weight ψ"
         widget.show(view.inspection.advantages if view.inspection else None)
 
