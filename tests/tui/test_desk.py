@@ -173,7 +173,7 @@ async def test_a_hint_goes_when_its_key_was_used_and_stays_away(engine, tmp_path
     async with app.run_test(size=(80, 24)) as pilot:
         await begun(pilot, engine)
         line = app.screen.query_one(HintLine)
-        assert "try space  pauses training" in line.text
+        await until(pilot, "the hint", lambda: "try space  pauses training" in line.text)
         await pilot.press("space")
         await until(pilot, "the end of the hint", lambda: not line.display)
         assert memory.load(path)[0].learned == ("run.toggle_pause",)
