@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from engine import commands
-from engine.events import PhaseChanged, RunStarted, UpdateCompleted
+from engine.events import Event, PhaseChanged, RunStarted, UpdateCompleted
 from vmpo_tui import run_view
 from vmpo_tui.desk import Desk
 from vmpo_tui.keys import RUN_BINDINGS, screen_bindings
@@ -70,18 +70,11 @@ class VmpoApp(Steering):
 
     def refresh_view(self) -> None:
         """Take in what the engine said since the last time."""
+        if not self.is_running:  # its screens are being taken down
+            return
         live, events = self.session.live, self.session.drain()
         for event in events:
-            if live:
-                self.say(self.view, event)
-            self.view = run_view.apply(self.view, event)
-            if isinstance(event, RunStarted):
-                self.open_bookmarks(event.run_dir)
-            if isinstance(event, UpdateCompleted) and not self._settled:
-                self._settled = True
-                gc.freeze()  # or full collections go through all that is loaded: 0.2 s in which nobody trains
-            if self._output and isinstance(event, RunStarted) and not self.session.attached:
-                self._output.move_to(Path(event.run_dir) / "engine.log")
+            self._take_in(event, live=live)
         self._behind |= bool(events)
         at_once = any(not isinstance(event, UpdateCompleted | PhaseChanged) for event in events)
         if self._behind and (self._pace.due(time.monotonic(), time.thread_time()) or at_once):
@@ -94,6 +87,19 @@ class VmpoApp(Steering):
         over = self.session.attached or self.view.over or not self.session.running
         if self._leaving and (over or self._interrupts >= FORCED):
             self.exit(self.exit_code())
+
+    def _take_in(self, event: Event, *, live: bool) -> None:
+        """Make an event part of the view, and do what else it asks for."""
+        if live:
+            self.say(self.view, event)
+        self.view = run_view.apply(self.view, event)
+        if isinstance(event, RunStarted):
+            self.open_bookmarks(event.run_dir)
+        if isinstance(event, UpdateCompleted) and not self._settled:
+            self._settled = True
+            gc.freeze()  # or full collections go through all that is loaded: 0.2 s in which nobody trains
+        if self._output and isinstance(event, RunStarted) and not self.session.attached:
+            self._output.move_to(Path(event.run_dir) / "engine.log")
 
     def exit_code(self) -> int:
         """Return the process's exit code as the run stands."""

@@ -147,3 +147,13 @@ async def test_no_screen_paints_figures_that_are_not_the_runs_own(engine, monkey
                 await until(pilot, "how far it is", lambda: any("steps" in text for text in painted))
                 of_the_run = ("score 995.9 ± 87.46", f"{si(engine.env_steps)} / 1M steps")
                 assert [text for text in painted if not any(part in text for part in of_the_run)] == []
+
+
+async def test_nothing_is_drawn_on_screens_that_are_being_taken_down(engine):
+    app = engine.app
+    async with app.run_test(size=(80, 24)) as pilot:
+        engine.update(3)
+        await until(pilot, "the run", lambda: app.view.updates == 3)
+    engine.update(1)
+    app.refresh_view()  # as a timer does that is due meanwhile: the widgets are gone, or some of them
+    assert app.view.updates == 3
