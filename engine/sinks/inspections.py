@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,18 +53,11 @@ def inspection_from_row(row: Mapping[str, Any]) -> Inspection | None:
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     known = all(map(math.isfinite, (low, high, threshold, *weights, *std)))
-    sound = (
-        known
-        and len(counts) == len(weights) > 0
-        and min(counts) >= 0
-        and low < high
-        and min(std, default=1.0) > 0
-    )
-    return (
-        Inspection(std, AdvantageHistogram(low, high, counts, weights, threshold, selected))
-        if sound
-        else None
-    )
+    if not (known and low < high and len(counts) == len(weights) > 0):
+        return None
+    if min(counts) < 0 or min(std, default=1.0) <= 0:
+        return None
+    return Inspection(std, AdvantageHistogram(low, high, counts, weights, threshold, selected))
 
 
 def _row(metrics: Mapping[str, float], inspection: Inspection) -> dict[str, Any]:
@@ -72,14 +66,7 @@ def _row(metrics: Mapping[str, float], inspection: Inspection) -> dict[str, Any]
         "env_steps": metrics["env_steps"],
         "updates": metrics["updates"],
         "std": _short(inspection.std),
-        "advantages": {
-            "low": histogram.low,
-            "high": histogram.high,
-            "counts": histogram.counts,
-            "weights": _short(histogram.weights),
-            "threshold": histogram.threshold,
-            "selected": histogram.selected,
-        },
+        "advantages": {**dataclasses.asdict(histogram), "weights": _short(histogram.weights)},
     }
 
 
