@@ -23,10 +23,6 @@ LEVEL = 8.0
 class Canvas(Lines):
     """Draws whatever `picture` returns; where it is None, the lines of `draw`."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._pairs: dict[int, Style] = {}
-
     def picture(self, raster: Raster) -> Picture | None:
         """Return the picture for a raster, four samples a cell."""
         raise NotImplementedError
@@ -39,21 +35,17 @@ class Canvas(Lines):
             return super().rows(width, height)
         if self.colourless:
             return [[(line, "")] for line in shaded(picture)]
+        if len(self._styles) > _STYLES_KEPT:  # making one costs more than all the rest of a cell
+            self._styles.clear()
         codes, front, back = cells.encode(picture)
         pairs = _packed(front) << 24 | _packed(back)
-        texts = codes.tobytes().decode("utf-32-le")
-        return _runs(texts, pairs)
+        return _runs(codes.tobytes().decode("utf-32-le"), pairs)
 
-    def style_of(self, look: str | int) -> Style:
+    def make_style(self, look: str | int) -> Style:
         """Return the style of a span: of two packed colours, where it is a number."""
         if isinstance(look, str):
-            return super().style_of(look)
-        style = self._pairs.get(look)
-        if style is None:  # making one costs more than all the rest of a cell
-            if len(self._pairs) > _STYLES_KEPT:
-                self._pairs.clear()
-            style = self._pairs[look] = Style.from_color(_colour(look >> 24), _colour(look & 0xFFFFFF))
-        return style
+            return super().make_style(look)
+        return Style.from_color(_colour(look >> 24), _colour(look & 0xFFFFFF))
 
 
 @lru_cache(4096)

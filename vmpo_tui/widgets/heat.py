@@ -87,15 +87,13 @@ class HeatStrip(Lines):
         axis = next((text for text in spans if len(text) <= room - 2), "")  # never a part of a number
         return [(f"{axis:<{max(0, room)}}", "heat--label"), *key]
 
-    def _style(self, component: str) -> Style:
+    def make_style(self, look: str | int) -> Style:
         """Return a component's style; "3 17" means the levels of a cell's upper and lower half."""
-        if not component[:1].isdigit() and not component.startswith("-"):
-            return super()._style(component)
-        style = self._styles.get(component)
-        if style is None:
-            upper, lower = (self._colour(int(level)) for level in component.split())
-            style = self._styles[component] = Style.from_color(upper.rich_color, lower.rich_color)
-        return style
+        look = str(look)
+        if not look[:1].isdigit() and not look.startswith("-"):
+            return super().make_style(look)
+        upper, lower = (self._colour(int(level)) for level in look.split())
+        return Style.from_color(upper.rich_color, lower.rich_color)
 
     def _colour(self, level: int) -> Color:
         if level < 0:

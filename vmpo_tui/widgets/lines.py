@@ -30,7 +30,7 @@ class Lines(Widget):
         self._strips: list[Strip] = []
         self._sides: tuple[int, int, int] = (0, 0, 0)
         """Blank cells left of the lines, their own width, blank cells right of them."""
-        self._styles: dict[str, Style] = {}
+        self._styles: dict[str | int, Style] = {}
 
     def draw(self, width: int, height: int) -> list[list[Span]]:
         """Return at most ``height`` lines of at most ``width`` cells each."""
@@ -71,7 +71,7 @@ class Lines(Widget):
         """Return a row as a line of the widget's width."""
         left, width, right = self._sides
         plain = self._style("")
-        segments = [Segment(text, self.style_of(look)) for text, look in row if text]
+        segments = [Segment(text, self._style(look)) for text, look in row if text]
         free = width - sum(cell_len(text) if isinstance(look, str) else len(text) for text, look in row)
         if free < 0:
             segments, free = list(Strip(segments).crop(0, width)), 0
@@ -93,9 +93,12 @@ class Lines(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return lines as they were drawn; Textual's own way styles, pads and checks each of them anew."""
-        padding, width, lines = self.styles.padding, sum(self._sides), self._strips
-        if not lines or self.outer_size != (width, len(lines) + padding.height):  # framed, or not drawn yet
+        if self._framed or not self.size.area:
             return super().render_lines(crop)
+        padding = self.styles.padding
+        if self.outer_size != (sum(self._sides), len(self._strips) + padding.height):
+            self._draw(*self.size)  # painted before it hears of its size
+        width, lines = sum(self._sides), self._strips
         if padding.height:
             blank = [Strip.blank(width, self._style(""))]
             lines = [*blank * padding.top, *lines, *blank * padding.bottom]
@@ -141,13 +144,12 @@ class Lines(Widget):
         """What is shown, without colours."""
         return "\n".join("".join(text for text, _ in row) for row in self._spans)
 
-    def style_of(self, look: str | int) -> Style:
-        """Return the style of a span."""
-        return self._style(str(look))
-
-    def _style(self, component: str) -> Style:
-        style = self._styles.get(component)
+    def _style(self, look: str | int) -> Style:
+        style = self._styles.get(look)
         if style is None:
-            style = self.get_component_rich_style(component) if component else self.rich_style
-            self._styles[component] = style
+            style = self._styles[look] = self.make_style(look)
         return style
+
+    def make_style(self, look: str | int) -> Style:
+        """Return the style of a span; each is made once."""
+        return self.get_component_rich_style(str(look)) if look else self.rich_style
