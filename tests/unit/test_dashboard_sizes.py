@@ -11,9 +11,9 @@ from engine.channel import Channel
 from engine.config import Config
 from engine.events import RunStarted, UpdateCompleted, Warned
 from vmpo_tui.app import VmpoApp
+from vmpo_tui.plotting.steady import ahead, settled
 from vmpo_tui.session import Session
 from vmpo_tui.widgets.gauge import Gauge
-from vmpo_tui.widgets.tile import settled
 
 CONSTRAINTS = {"kl/mean": 0.03218, "kl/covariance": 0.00035, "estep/kl": 0.5}
 STARTED = RunStarted(
@@ -62,3 +62,10 @@ def test_a_tiles_curve_lacks_at_most_a_sixteenth(points):
     assert max(1, points * 15 / 16) <= settled(points) <= points
     assert settled(16) == 16
     assert settled(100_001) == settled(100_002)
+
+
+@given(st.integers(0, 10**12))
+def test_an_axis_ends_at_most_a_sixteenth_ahead(steps):
+    assert steps <= ahead(steps) <= steps * 17 / 16
+    assert ahead(ahead(steps)) == ahead(steps)
+    assert ahead(100_353) == ahead(100_354)

@@ -7,6 +7,7 @@ import numpy as np
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.composition import LABEL_WIDTH, Curve, Rule, bounds, framed
 from vmpo_tui.plotting.scales import LINEAR, LOG
+from vmpo_tui.plotting.steady import ahead
 from vmpo_tui.widgets.lines import Lines, Span
 
 __all__ = ["Chart", "Curve"]
@@ -97,13 +98,3 @@ class Chart(Lines):
         left = 0.0 if self._x_end is not None or not np.isfinite(left) else left
         right = right if self._x_end is None else ahead(self._x_end)
         return raster.Window(left, max(right, left + 1.0), bottom, top)
-
-
-def ahead(steps: float) -> float:
-    """Return a right end for an axis: above some steps by at most a sixteenth of them.
-
-    It stays the same while a few more steps are made, so that most drawings of a chart leave most of it as
-    it is.
-    """
-    unit = 1 << max(0, int(steps).bit_length() - 5)
-    return float(-(-int(steps) // unit) * unit)

@@ -8,6 +8,7 @@ from vmpo_tui.history import Series
 from vmpo_tui.plotting import raster
 from vmpo_tui.plotting.markers import BRAILLE, texts
 from vmpo_tui.plotting.scales import LINEAR, LOG
+from vmpo_tui.plotting.steady import settled
 from vmpo_tui.run_view import RunView
 from vmpo_tui.text import number
 from vmpo_tui.widgets.lines import Lines, Span
@@ -96,14 +97,6 @@ class Tile(Lines):
         if drawn != self._curve[0]:
             self._curve = drawn, sparkline(self._series, width, height, count, logarithmic=self._logarithmic)
         return self._curve[1]
-
-
-def settled(points: int) -> int:
-    """Return how many points of a series to draw: all but the newest ones, at most a sixteenth.
-
-    It stays the same while a few more come, so that most drawings of a figure leave its curve as it is.
-    """
-    return points - points % (1 << max(0, (points // 16).bit_length() - 1))
 
 
 def sparkline(
